@@ -1,0 +1,1 @@
+"""Close prices, stage1 predictions and portfolio weights as daily-partitioned Dagster assets."""

@@ -1,0 +1,166 @@
+"""What has to hold between the files of a universe, and between them and the installed packages."""
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from stock_assets.config.portfolios import Bounds, PortfoliosConfig
+from stock_assets.config.stage1 import FEATURE_KINDS, Stage1Config, parse_feature
+from stock_assets.config.universe import Instrument, Universe
+from stock_assets.session_tables import weekdays
+
+# Sums of weights such as 0.1 + 0.2 are not exact.
+_ROUNDING = 1e-12
+
+
+def universe_mistakes(folder: str, universe: Universe, exchanges: Collection[str]) -> list[str]:
+    """Return what is wrong in ``universe.yaml`` of the folder of that name, a sentence a mistake."""
+    name = f"{folder}/universe.yaml"
+    mistakes = []
+    if universe.name != folder:
+        mistakes.append(
+            f"{name}: name: {universe.name!r} is not allowed; allowed is the folder's name, {folder!r}."
+        )
+    mistakes += [
+        f"{name}: instruments.{instrument.id}.exchange: {instrument.exchange!r} is no exchange with a "
+        f"calendar; allowed are {', '.join(exchanges)}."
+        for instrument in universe.instruments
+        if instrument.exchange not in exchanges
+    ]
+    return mistakes
+
+
+def stage1_mistakes(folder: str, universe: Universe, stage1: Stage1Config) -> list[str]:
+    """Return what in ``stage1.yaml`` does not fit ``universe.yaml``, a sentence a mistake."""
+    name = f"{folder}/stage1.yaml"
+    mistakes = [
+        f"{name}: instruments.{key}: {_no_instrument(key, universe)}."
+        for key in stage1.instruments
+        if key not in universe.instrument_ids
+    ]
+    for instrument in universe.instruments:
+        mistakes += _covariate_mistakes(name, universe, stage1, instrument)
+        mistakes += _feature_mistakes(name, universe, stage1, instrument)
+    # What is wrong for all instruments is said once.
+    return list(dict.fromkeys(mistakes))
+
+
+def _no_instrument(key: str, universe: Universe) -> str:
+    return f"{key!r} is no instrument of universe.yaml; allowed are {', '.join(universe.instrument_ids)}"
+
+
+def _path(stage1: Stage1Config, instrument: Instrument, key: str) -> str:
+    """Return where an instrument has a setting from: its own section or the top of the file."""
+    own = key in stage1.instruments.get(instrument.id, {})
+    return f"instruments.{instrument.id}.{key}" if own else key
+
+
+def _covariate_mistakes(
+    name: str, universe: Universe, stage1: Stage1Config, instrument: Instrument
+) -> list[str]:
+    return [
+        f"{name}: {_path(stage1, instrument, 'covariates')}: {_no_instrument(covariate, universe)}."
+        for covariate in stage1.for_instrument(instrument.id).covariates
+        if covariate not in universe.instrument_ids
+    ]
+
+
+def _feature_mistakes(
+    name: str, universe: Universe, stage1: Stage1Config, instrument: Instrument
+) -> list[str]:
+    settings = stage1.for_instrument(instrument.id)
+    given = _columns_of(universe, instrument)
+    mistakes = []
+    for feature in settings.features:
+        needs = FEATURE_KINDS[parse_feature(feature)[0]].needs
+        lacking = ", ".join(column for column in needs if column not in given)
+        if lacking:
+            mistakes.append(
+                f"{name}: {_path(stage1, instrument, 'features')}: {feature!r} needs {lacking}, which no "
+                f"source of {instrument.id} gives; allowed are features of {', '.join(sorted(given))}."
+            )
+    longest = max(parse_feature(feature)[1] or 1 for feature in settings.features)
+    available = _weekdays_of_history(universe)
+    greatest = available - settings.horizon - longest
+    if settings.lookback > greatest:
+        mistakes.append(
+            f"{name}: lookback: {settings.lookback} sessions, with a horizon of {settings.horizon} and a "
+            f"feature over {longest}, are longer than {_history(universe)}; allowed is a lookback of at most "
+            f"{max(greatest, 0)}."
+        )
+    return mistakes
+
+
+def _columns_of(universe: Universe, instrument: Instrument) -> set[str]:
+    """Return which of a bar's prices every source of the instrument gives."""
+    csv = universe.source_settings.csv
+    by_source = {"sample": {"close"}, "csv": set() if csv is None else set(csv.columns)}
+    prices = {"open", "high", "low", "close", "volume"}
+    return prices.intersection(*(by_source[choice.source] for choice in instrument.sources))
+
+
+def portfolio_mistakes(folder: str, universe: Universe, portfolios: PortfoliosConfig) -> list[str]:
+    """Return what in ``portfolios.yaml`` does not fit ``universe.yaml``, a sentence a mistake."""
+    name = f"{folder}/portfolios.yaml"
+    safe = sum(instrument.safe for instrument in universe.instruments)
+    if safe == 0:
+        return [
+            f"{folder}/universe.yaml: instruments: none is safe, and the profiles of {name} are bounded by "
+            "safe instruments; allowed is at least one with safe: true."
+        ]
+    mistakes = [
+        f"{name}: profiles.{profile}.bounds: {problem}."
+        for profile, settings in portfolios.profiles.items()
+        if (problem := bounds_problem(settings.bounds, safe, len(universe.instruments) - safe))
+    ]
+    available = _weekdays_of_history(universe)
+    covariance, net = portfolios.covariance, portfolios.sharpe_net
+    if covariance.window + covariance.overlap > available:
+        mistakes.append(
+            f"{name}: covariance.window: {covariance.window} days, with an overlap of {covariance.overlap}, "
+            f"are longer than {_history(universe)}; allowed is a window of at most "
+            f"{max(available - covariance.overlap, 0)}."
+        )
+    if net.lookback + net.horizon > available:
+        mistakes.append(
+            f"{name}: sharpe_net.lookback: {net.lookback} days, with a horizon of {net.horizon}, are longer "
+            f"than {_history(universe)}; allowed is a lookback of at most {max(available - net.horizon, 0)}."
+        )
+    return mistakes
+
+
+def bounds_problem(bounds: Bounds, safe: int, others: int) -> str | None:
+    """Say why no weights can meet the bounds with that many instruments, or ``None``.
+
+    Parameters
+    ----------
+    bounds : Bounds
+        Of one profile.
+    safe, others : int
+        Number of safe instruments and of the others.
+    """
+    greatest_safe = min(bounds.max_safe, safe * bounds.max_weight)
+    greatest_others = others * bounds.max_weight
+    if greatest_safe < bounds.min_safe - _ROUNDING:
+        return (
+            f"min_safe {bounds.min_safe} cannot be met by {safe} safe instruments of at most "
+            f"{bounds.max_weight} each; allowed is a max_weight of at least {bounds.min_safe / safe:.4g}"
+        )
+    if greatest_safe + greatest_others < 1 - _ROUNDING:
+        return (
+            f"no weights can meet them: {safe} safe instruments may hold at most {greatest_safe:.4g} and "
+            f"{others} others at most {greatest_others:.4g}, which is less than 1 together; allowed is a "
+            "greater max_weight or max_safe"
+        )
+    return None
+
+
+def _weekdays_of_history(universe: Universe) -> int:
+    """Return the weekdays before ``start``: they bound the sessions from above, without a calendar."""
+    return sum(1 for _ in weekdays(universe.history_start, universe.start - timedelta(days=1)))
+
+
+def _history(universe: Universe) -> str:
+    return (
+        f"the history of {_weekdays_of_history(universe)} weekdays from history_start "
+        f"{universe.history_start} to start {universe.start}"
+    )

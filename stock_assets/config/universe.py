@@ -1,0 +1,220 @@
+"""``universe.yaml``: the instruments of one deployment, their sources and their calendar."""
+
+from datetime import date, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from stock_assets.config.base import Duration, Section
+from stock_assets.cutoffs import CutoffSchedule
+
+INSTRUMENT_ID = r"^[a-z][a-z0-9_]{0,31}$"
+OWNER = r"^(team:\w+|[^@\s]+@[^@\s]+\.[^@\s]+)$"
+ReturnKind = Literal["price", "total", "future", "yield"]
+SourceName = Literal["sample", "csv"]
+
+
+class SourceChoice(Section):
+    """One source of an instrument's bars, with the instrument's name there."""
+
+    source: SourceName
+    symbol: str = Field(min_length=1, description="The instrument's name at the source.")
+
+
+class CsvSettings(Section):
+    """Where the files of the ``csv`` source lie and what their columns are called.
+
+    ``file`` may hold ``{symbol}``: one file an instrument. Without it, all instruments share one
+    file, told apart by the column ``columns['symbol']``. A relative path starts at the folder of
+    ``universe.yaml``. Keys of ``columns`` are this project's names, values are the file's.
+    """
+
+    file: str = Field(min_length=1)
+    columns: dict[
+        Literal[
+            "symbol", "session", "open", "high", "low", "close", "volume", "adj_close", "dividend", "split"
+        ],
+        str,
+    ] = Field(default_factory=lambda: {"session": "date", "close": "close"})
+
+    @model_validator(mode="after")
+    def _columns_identify_a_bar(self) -> Self:
+        needed = {"session", "close"} | (set() if "{symbol}" in self.file else {"symbol"})
+        missing = sorted(needed - set(self.columns))
+        if missing:
+            raise ValueError(
+                f"columns lacks {', '.join(missing)}; a file needs session and close, and symbol too unless "
+                "its name holds {symbol}"
+            )
+        return self
+
+
+class SourceSettings(Section):
+    """Settings of the sources that need any."""
+
+    csv: CsvSettings | None = None
+
+
+class QualityLimits(Section):
+    """When a bar becomes a finding.
+
+    Attributes
+    ----------
+    jump : float
+        Absolute return from one session to the next above which a warning is written, decimal.
+    jump_basis_points : float
+        The same for a yield, in basis points.
+    stale_repeats : int
+        Number of equal closes in a row from which a warning is written.
+    """
+
+    jump: float = Field(default=0.25, gt=0)
+    jump_basis_points: float = Field(default=50.0, gt=0)
+    stale_repeats: int = Field(default=4, ge=2)
+
+
+class Instrument(Section):
+    """One of the things that are priced: an index, gold, a government-bond yield, a stock."""
+
+    id: str = Field(pattern=INSTRUMENT_ID)
+    name: str = Field(min_length=1)
+    exchange: str = Field(description="ISO 10383 code (MIC) of the exchange whose sessions it follows.")
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    return_kind: ReturnKind
+    maturity_years: float | None = Field(
+        default=None,
+        gt=0,
+        le=100,
+        multiple_of=0.5,
+        description="Maturity of the par bond behind a yield: a whole number of half-yearly coupons.",
+    )
+    sources: tuple[SourceChoice, ...] = Field(min_length=1, description="First choice, then fallbacks.")
+    publication_lag: Duration = Field(
+        default=timedelta(0),
+        ge=timedelta(0),
+        le=timedelta(days=7),
+        description="Time from the session's close until the source publishes the bar.",
+    )
+    safe: bool = Field(default=False, description="Whether it counts as safe in a profile's bounds.")
+
+    @model_validator(mode="after")
+    def _yield_has_a_maturity(self) -> Self:
+        if (self.return_kind == "yield") != (self.maturity_years is not None):
+            raise ValueError(
+                f"maturity_years is {self.maturity_years or 'missing'} with return_kind "
+                f"{self.return_kind!r}; allowed is a number with yield, and none with anything else"
+            )
+        return self
+
+
+class Universe(Section):
+    """The instruments of one deployment with all their settings.
+
+    Attributes
+    ----------
+    history_start : date
+        First session whose bar is loaded.
+    start, end : date
+        First and last day that may be a trading day of the daily partitions; without ``end`` the
+        universe is live and its partitions grow with time.
+    cutoffs : str
+        Five-field cron, in UTC, of the training partitions.
+    first_cutoff : date
+        The first cutoff that is trained when a universe is brought up to date, beside the last one;
+        predictions begin there. Without it only the last one is.
+    deadline : timedelta
+        Time after a day's decision time until which a missing bar is waited for.
+    max_staleness : int
+        Number of its own sessions by which an instrument's last bar may lag and still be used.
+    reread_sessions : int
+        Number of past sessions that every daily run reads again to catch corrections.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    description: str
+    owners: tuple[Annotated[str, Field(pattern=OWNER)], ...] = Field(
+        default=(), description="team:NAME or an e-mail address, shown in the UI."
+    )
+    base_currency: Literal["local"] = Field(
+        default="local",
+        description="local: returns in each instrument's currency, as if hedged, carry ignored.",
+    )
+    history_start: date
+    start: date
+    end: date | None = None
+    cutoffs: str = "0 0 1,15 * *"
+    first_cutoff: date | None = None
+    deadline: Duration = Field(default=timedelta(hours=24), ge=timedelta(0))
+    max_staleness: int = Field(default=5, ge=0)
+    reread_sessions: int = Field(default=5, ge=0)
+    quality: QualityLimits = QualityLimits()
+    source_settings: SourceSettings = SourceSettings()
+    instruments: tuple[Instrument, ...] = Field(min_length=1)
+
+    @field_validator("cutoffs")
+    @classmethod
+    def _cutoffs_are_a_schedule(cls, cron: str) -> str:
+        CutoffSchedule.parse(cron)
+        return cron
+
+    @model_validator(mode="after")
+    def _dates_are_in_order(self) -> Self:
+        if self.history_start > self.start:
+            raise ValueError(
+                f"history_start {self.history_start} is after start {self.start}; allowed is a day on or "
+                "before start"
+            )
+        if self.end is not None and self.start > self.end:
+            raise ValueError(f"start {self.start} is after end {self.end}; allowed is a day on or before end")
+        return self
+
+    @model_validator(mode="after")
+    def _first_cutoff_is_one(self) -> Self:
+        if self.first_cutoff is None:
+            return self
+        schedule = CutoffSchedule.parse(self.cutoffs)
+        earliest = schedule.last_until(self.start)
+        if not schedule.matches(self.first_cutoff) or self.first_cutoff < earliest:
+            raise ValueError(
+                f"first_cutoff {self.first_cutoff} is no cutoff of {self.cutoffs!r} from {earliest} on; "
+                f"allowed is for instance {schedule.first_after(max(self.first_cutoff, earliest))}"
+            )
+        if self.end is not None and self.first_cutoff > self.end:
+            raise ValueError(
+                f"first_cutoff {self.first_cutoff} is after end {self.end}; allowed is a day before"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _instruments_are_distinct(self) -> Self:
+        ids = [instrument.id for instrument in self.instruments]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            raise ValueError(f"instruments holds the id {twice[0]!r} more than once; each id is allowed once")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_have_their_settings(self) -> Self:
+        used = {choice.source for instrument in self.instruments for choice in instrument.sources}
+        if "csv" in used and self.source_settings.csv is None:
+            raise ValueError(
+                "source_settings.csv: the key is missing; it is required by instruments with the source 'csv'"
+            )
+        return self
+
+    @property
+    def instrument_ids(self) -> tuple[str, ...]:
+        """Ids in the order of the file: the order of every array's instrument axis."""
+        return tuple(instrument.id for instrument in self.instruments)
+
+    @property
+    def exchanges(self) -> tuple[str, ...]:
+        """Exchange codes, each once, in alphabetical order."""
+        return tuple(sorted({instrument.exchange for instrument in self.instruments}))
+
+    def instrument(self, instrument_id: str) -> Instrument:
+        """Return the instrument with that id; ``KeyError`` if there is none."""
+        for instrument in self.instruments:
+            if instrument.id == instrument_id:
+                return instrument
+        raise KeyError(instrument_id)

@@ -1,0 +1,64 @@
+"""The errors of this package.
+
+Every message is one sentence that says what was wrong, where, and what to do, with the value.
+"""
+
+
+class StockAssetsError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class ConfigurationError(StockAssetsError, ValueError):
+    """A universe's configuration files, or the environment, cannot be used as they are."""
+
+
+class CalendarError(StockAssetsError, LookupError):
+    """A date or an exchange that no session table knows."""
+
+
+class SourceError(StockAssetsError):
+    """A price source did not give what was asked for."""
+
+
+class SourceUnavailable(SourceError):
+    """The source could not be reached or failed itself; asking again later may help."""
+
+
+class UnknownSymbol(SourceError, LookupError):
+    """The source does not have the symbol; asking again will not help."""
+
+
+class BadPayload(SourceError, ValueError):
+    """The source answered with something that cannot be read as bars."""
+
+
+class StorageError(StockAssetsError):
+    """The database is not in a state that this package can work with."""
+
+
+class InvalidRow(StorageError, ValueError):
+    """A row that must not reach a table: a missing key, a value that is not finite."""
+
+
+class InsufficientHistory(StockAssetsError, ValueError):
+    """Fewer sessions than a calculation needs."""
+
+
+class TrainingDiverged(StockAssetsError, ArithmeticError):
+    """The training loss or a prediction became NaN or infinite."""
+
+
+class ArtifactError(StockAssetsError):
+    """A model artefact is missing, damaged or of another schema."""
+
+
+class NotPublishable(StockAssetsError, ValueError):
+    """A portfolio that must not be published for a day, with the reason."""
+
+
+class InvalidWeights(StockAssetsError, ValueError):
+    """Portfolio weights that are not finite, not long-only, do not sum to one or leave their bounds."""
+
+
+class SolveFailed(StockAssetsError, ArithmeticError):
+    """A portfolio problem that the solver did not solve; its last iterate is no portfolio."""

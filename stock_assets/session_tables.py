@@ -1,0 +1,200 @@
+"""What the package exchange_calendars says of an exchange, kept on disk as JSON.
+
+Building a calendar costs up to 3 s and imports pandas. The table on disk is read with the standard
+library alone in a few milliseconds, so that whatever only needs sessions never pays for building.
+"""
+
+import json
+import logging
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from stock_assets.errors import CalendarError
+
+PACKAGE = "exchange_calendars"
+_FILE_PREFIX = "exchange_calendar_"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SessionTable:
+    """The sessions of one exchange as the package knows them.
+
+    Attributes
+    ----------
+    exchange : str
+        ISO 10383 code (MIC).
+    package : str
+        Version of exchange_calendars that it comes from.
+    first, last : date
+        Bounds of what the table knows, both included.
+    is_limit : bool
+        Whether this version of the package knows nothing after ``last``, however it is asked.
+    timezone : str
+        IANA name of the exchange's time zone.
+    usual_closes : tuple of (date, int)
+        From which day on, in minutes after local midnight, the exchange usually closes.
+    sessions : tuple of (date, int)
+        Exchange-local date, and the close in minutes after midnight UTC of that date.
+    """
+
+    exchange: str
+    package: str
+    first: date
+    last: date
+    is_limit: bool
+    timezone: str
+    usual_closes: tuple[tuple[date, int], ...]
+    sessions: tuple[tuple[date, int], ...]
+
+
+def package_version() -> str:
+    """Return the installed version of exchange_calendars without importing it.
+
+    Raises
+    ------
+    CalendarError
+        If it is not installed.
+    """
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError as error:
+        raise CalendarError(
+            f"The package {PACKAGE} is not installed; install it to know sessions."
+        ) from error
+
+
+def known_exchanges() -> tuple[str, ...]:
+    """Return the codes of all exchanges that the package has a calendar of, without importing it.
+
+    Raises
+    ------
+    CalendarError
+        If the package is not installed.
+    """
+    spec = find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise CalendarError(f"The package {PACKAGE} is not installed; install it to know sessions.")
+    folder = Path(spec.submodule_search_locations[0])
+    return tuple(
+        sorted(path.stem.removeprefix(_FILE_PREFIX).upper() for path in folder.glob(_FILE_PREFIX + "*.py"))
+    )
+
+
+def build_table(exchange: str, first: date, last: date | None) -> SessionTable:
+    """Ask the package for the sessions from ``first`` to ``last``, or about a year ahead if that is later.
+
+    Raises
+    ------
+    CalendarError
+        If the package has no calendar of the exchange, or none that begins as early as ``first``.
+    """
+    # Imported here because it takes half a second and brings pandas along.
+    import exchange_calendars
+
+    if exchange not in known_exchanges():
+        raise CalendarError(
+            f"{exchange!r} is no exchange with a calendar; allowed are {', '.join(known_exchanges())}."
+        )
+    try:
+        calendar = exchange_calendars.get_calendar(exchange, start=first.isoformat())
+        end, bound = calendar.default_end().date(), calendar.bound_max()
+        limit = None if bound is None else bound.date()
+        if last is not None and last > end and end != limit:
+            end = last if limit is None else min(last, limit)
+            calendar = exchange_calendars.get_calendar(exchange, start=first.isoformat(), end=end.isoformat())
+    except ValueError as error:
+        raise CalendarError(
+            f"The calendar of {exchange} cannot begin on {first}: {' '.join(str(error).split())}"
+        ) from error
+    closes = calendar.closes
+    minutes = (closes.dt.tz_localize(None) - closes.index.to_series()).dt.total_seconds() // 60
+    return SessionTable(
+        exchange=exchange,
+        package=package_version(),
+        first=first,
+        last=end,
+        is_limit=end == limit,
+        timezone=str(calendar.tz),
+        usual_closes=tuple(
+            (
+                date.min if since is None else since.date(),
+                at.hour * 60 + at.minute + calendar.close_offset * 24 * 60,
+            )
+            for since, at in calendar.close_times
+        ),
+        sessions=tuple(
+            (session.date(), int(close)) for session, close in zip(closes.index, minutes, strict=True)
+        ),
+    )
+
+
+def write_table(table: SessionTable, folder: Path) -> None:
+    """Write the table so that a reader sees the old file or the new one, never a part."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "exchange": table.exchange,
+        "package": table.package,
+        "first": table.first.isoformat(),
+        "last": table.last.isoformat(),
+        "is_limit": table.is_limit,
+        "timezone": table.timezone,
+        "usual_closes": [[day.isoformat(), minutes] for day, minutes in table.usual_closes],
+        "sessions": [[day.isoformat(), minutes] for day, minutes in table.sessions],
+    }
+    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False) as file:
+        written = Path(file.name)
+        try:
+            json.dump(content, file, separators=(",", ":"))
+        except BaseException:
+            written.unlink()
+            raise
+    written.replace(folder / f"{table.exchange}.json")
+
+
+def read_table(exchange: str, first: date, folder: Path) -> SessionTable | None:
+    """Read the table of an exchange.
+
+    Returns
+    -------
+    SessionTable or None
+        None if there is none, if it cannot be read, if another version of the package wrote it, or if
+        it begins after ``first``: then it has to be built again.
+    """
+    path = folder / f"{exchange}.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        table = SessionTable(
+            exchange=content["exchange"],
+            package=content["package"],
+            first=date.fromisoformat(content["first"]),
+            last=date.fromisoformat(content["last"]),
+            is_limit=content["is_limit"],
+            timezone=content["timezone"],
+            usual_closes=_pairs(content["usual_closes"]),
+            sessions=_pairs(content["sessions"]),
+        )
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        _log.warning("%s is damaged (%s) and is built again.", path, error)
+        return None
+    fits = table.exchange == exchange and table.package == package_version() and table.first <= first
+    return table if fits else None
+
+
+def _pairs(rows: list[list]) -> tuple[tuple[date, int], ...]:
+    return tuple((date.fromisoformat(day), minutes) for day, minutes in rows)
+
+
+def weekdays(first: date, last: date) -> Iterator[date]:
+    """Yield Monday to Friday from ``first`` to ``last``, both included."""
+    for offset in range((last - first).days + 1):
+        day = first + timedelta(days=offset)
+        if day.weekday() < 5:
+            yield day

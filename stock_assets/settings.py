@@ -1,0 +1,80 @@
+"""Where a deployment keeps its things: everything that comes from the environment, in one place."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stock_assets.errors import ConfigurationError
+
+UNIVERSE_VARIABLE = "STOCK_ASSETS_UNIVERSE"
+CONFIG_DIR_VARIABLE = "STOCK_ASSETS_CONFIG_DIR"
+STATE_DIR_VARIABLE = "STOCK_ASSETS_STATE_DIR"
+DATABASE_URL_VARIABLE = "STOCK_ASSETS_DATABASE_URL"
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_UNIVERSE = "sample"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The environment of one deployment, which serves one universe.
+
+    Attributes
+    ----------
+    universe : str
+        Name of the universe: a folder below ``config_dir``.
+    config_dir : Path
+        Folder with one folder a universe.
+    state_dir : Path
+        The universe's state folder, which is DAGSTER_HOME too: databases, artefacts, calendars.
+    database_url : str
+        SQLAlchemy URL of the project's tables; may hold a password, so it is never in a ``repr``.
+    """
+
+    universe: str
+    config_dir: Path
+    state_dir: Path
+    database_url: str = field(repr=False)
+
+    @property
+    def universe_dir(self) -> Path:
+        """Folder of the universe's configuration files."""
+        return self.config_dir / self.universe
+
+    @property
+    def calendar_dir(self) -> Path:
+        """Folder of the session tables, one file an exchange."""
+        return self.state_dir / "calendars"
+
+    @property
+    def artifact_dir(self) -> Path:
+        """Folder of the model artefacts, one file an artefact, named by its SHA-256."""
+        return self.state_dir / "artifacts"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings from environment variables.
+
+        Parameters
+        ----------
+        environ : mapping of str to str, optional
+            The variables; ``os.environ`` by default.
+
+        Raises
+        ------
+        ConfigurationError
+            If ``STOCK_ASSETS_UNIVERSE`` is no plain folder name.
+        """
+        env = os.environ if environ is None else environ
+        universe = env.get(UNIVERSE_VARIABLE) or DEFAULT_UNIVERSE
+        if not universe.isidentifier():
+            raise ConfigurationError(
+                f"{UNIVERSE_VARIABLE}={universe!r} is not the name of a universe: allowed are letters, "
+                "digits and underscores, as in the name of a folder below configs/."
+            )
+        config_dir = Path(env.get(CONFIG_DIR_VARIABLE) or PROJECT_ROOT / "configs").resolve()
+        state_root = env.get(STATE_DIR_VARIABLE) or PROJECT_ROOT / ".dagster_home"
+        state_dir = Path(state_root).resolve() / universe
+        url = env.get(DATABASE_URL_VARIABLE) or f"sqlite:///{state_dir / 'stock_assets.db'}"
+        return cls(universe, config_dir, state_dir, url)
