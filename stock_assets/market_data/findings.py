@@ -1,0 +1,86 @@
+"""Findings of the quality checks, and the bars as the arrays that the checks look at."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from stock_assets.market_data.bars import SOURCE_COLUMNS, dates_of
+
+FindingKind = Literal[
+    "missing_session",
+    "duplicate_session",
+    "invalid_close",
+    "invalid_action",
+    "unexpected_session",
+    "broken_ohlc",
+    "stale_repeat",
+    "jump",
+]
+FINDING_COLUMNS = ("instrument", "session", "kind", "severity", "trading_day", "detail", "value")
+
+_BLOCKED: tuple[FindingKind, ...] = (
+    "missing_session",
+    "duplicate_session",
+    "invalid_close",
+    "invalid_action",
+)
+_DATES = ("session", "trading_day")
+#: The columns of bars or of expected bars by name: dates as datetime64[D], the rest as float64.
+BarArrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found on one session of an instrument.
+
+    Attributes
+    ----------
+    session, trading_day : datetime64[D]
+        The session, and the day that its bar belongs to.
+    kind : FindingKind
+        What was found.
+    detail : str
+        A sentence with the values.
+    value : float
+        The number that it is about.
+    """
+
+    session: np.datetime64
+    kind: FindingKind
+    trading_day: np.datetime64
+    detail: str
+    value: float = np.nan
+
+
+def bar_arrays(bars: pd.DataFrame) -> BarArrays:
+    """Return the columns of bars that are checked, as arrays."""
+    dates = {name: dates_of(bars[name]) for name in _DATES}
+    numbers = {name: bars[name].to_numpy(dtype=np.float64) for name in SOURCE_COLUMNS if name not in _DATES}
+    return dates | numbers
+
+
+def findings_frame(instrument: str, found: Iterable[Finding]) -> pd.DataFrame:
+    """Return findings as rows, columns ``FINDING_COLUMNS``, in the order of sessions and kinds."""
+    ordered = sorted(found, key=lambda finding: (finding.session, finding.kind))
+    values = np.array([finding.value for finding in ordered], dtype=np.float64)
+    columns = {
+        "instrument": [instrument] * len(ordered),
+        "session": np.array([finding.session for finding in ordered], dtype="datetime64[s]"),
+        "kind": [finding.kind for finding in ordered],
+        "severity": ["blocked" if finding.kind in _BLOCKED else "warning" for finding in ordered],
+        "trading_day": np.array([finding.trading_day for finding in ordered], dtype="datetime64[s]"),
+        "detail": [finding.detail for finding in ordered],
+        "value": np.where(np.isfinite(values), values, np.nan),
+    }
+    return pd.DataFrame(columns)
+
+
+def each_close(
+    bars: BarArrays, mask: np.ndarray, kind: FindingKind, detail: Callable[[int], str]
+) -> Iterator[Finding]:
+    """Yield a finding about the close of each bar in the mask; ``detail`` takes its position."""
+    for at in np.flatnonzero(mask).tolist():
+        yield Finding(bars["session"][at], kind, bars["trading_day"][at], detail(at), bars["close"][at])

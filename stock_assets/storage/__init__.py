@@ -1,0 +1,1 @@
+"""The project's tables, and the only SQL of the project."""
