@@ -1,0 +1,1 @@
+"""The training loop, scaling and artefacts that every network shares."""

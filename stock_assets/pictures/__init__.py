@@ -1,0 +1,1 @@
+"""Pictures for people: small PNGs that metadata in the UI can carry."""

@@ -1,0 +1,1 @@
+"""Portfolio weights from prices and predictions."""

@@ -1,0 +1,1 @@
+"""Each instrument's return over the next sessions, predicted from its own past."""
