@@ -1,0 +1,121 @@
+"""The command ``stock-assets``."""
+
+import functools
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import ParamSpec, TypeVar
+
+import click
+
+from stock_assets.errors import StockAssetsError
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _sentences(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Print the package's own errors as what they are, sentences, without a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return command(*args, **kwargs)
+        except StockAssetsError as error:
+            click.secho(str(error), fg="red", err=True)
+            sys.exit(1)
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Bring a universe up to date, and look at what it holds.
+
+    The universe is the one that STOCK_ASSETS_UNIVERSE names, sample by default.
+    """
+
+
+@main.command()
+@_sentences
+def init() -> None:
+    """Prepare the universe: calendars, tables and Dagster's instance."""
+    from stock_assets.cli.instance import prepare
+
+    deployment = prepare()
+    click.echo(f"{deployment.universe.name} is ready in {deployment.settings.state_dir}.")
+
+
+@main.command()
+@_sentences
+def run() -> None:
+    """Bring the universe up to date and print its weights.
+
+    What is missing of prices, training, predictions and weights is computed, and nothing else.
+    """
+    from stock_assets.cli.up_to_date import bring_up_to_date
+
+    bring_up_to_date()
+
+
+@main.command()
+@click.option("--from", "first", required=True, metavar="DAY", help="First trading day, as 2022-01-03.")
+@click.option("--to", "last", required=True, metavar="DAY", help="Last trading day.")
+@_sentences
+def backfill(first: str, last: str) -> None:
+    """Materialize all daily assets of a range of trading days."""
+    from stock_assets.cli.up_to_date import backfill_days
+
+    backfill_days(_day("--from", first), _day("--to", last))
+
+
+@main.command()
+@click.option(
+    "--cutoff", "cutoffs", multiple=True, required=True, metavar="DAY", help="May be given several times."
+)
+@_sentences
+def train(cutoffs: tuple[str, ...]) -> None:
+    """Train all networks of cutoffs."""
+    from stock_assets.cli.up_to_date import train_cutoffs
+
+    train_cutoffs([_day("--cutoff", cutoff) for cutoff in cutoffs])
+
+
+@main.command()
+@click.option("--cutoff", required=True, metavar="DAY", help="Cutoff of the networks, as 2022-10-01.")
+@click.option("--from", "first", required=True, metavar="DAY", help="First trading day to predict.")
+@click.option("--to", "last", required=True, metavar="DAY", help="Last trading day to predict.")
+@_sentences
+def validate(cutoff: str, first: str, last: str) -> None:
+    """Hold the stage1 networks of a cutoff against the returns that came; nothing is stored."""
+    from stock_assets.cli.validation_table import print_validation
+
+    print_validation(_day("--cutoff", cutoff), _day("--from", first), _day("--to", last))
+
+
+@main.command()
+@_sentences
+def weights() -> None:
+    """Print the weights of the last published day."""
+    from stock_assets.cli.instance import open_prepared
+    from stock_assets.cli.weights_table import print_last_weights
+
+    print_last_weights(*open_prepared())
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535))
+@_sentences
+def ui(host: str, port: int) -> None:
+    """Serve the Dagster UI together with its daemon."""
+    from stock_assets.cli.servers import serve
+
+    sys.exit(serve(host, port))
+
+
+def _day(option: str, text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no date; write it as 2022-01-03.", param_hint=option) from None

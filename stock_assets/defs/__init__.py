@@ -1,0 +1,1 @@
+"""The Dagster definitions: thin modules that join the domain packages."""

@@ -1,0 +1,16 @@
+"""Dagster's own storage: SQLite in the state folder or MySQL, chosen by one URL, events written in batches.
+
+``dagster.yaml`` names it; webserver, daemon, code server, run workers and step processes then all use it::
+
+    storage:
+      custom:
+        module: stock_assets.instance_storage
+        class: InstanceStorage
+
+`initialize` creates or migrates the tables in one step before any of those processes starts.
+"""
+
+from stock_assets.instance_storage.initialization import initialize
+from stock_assets.instance_storage.storage import InstanceStorage
+
+__all__ = ["InstanceStorage", "initialize"]

@@ -1,0 +1,92 @@
+"""Dagster's MySQL event log with batches."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+from dagster import EventLogEntry
+from dagster._core.storage.event_log import SqlEventLogStorageTable
+from dagster_mysql import MySQLEventLogStorage
+from sqlalchemy import select, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from stock_assets.instance_storage.batches import BatchedEventLogStorage, EventRow
+from stock_assets.instance_storage.mysql_connections import (
+    PatientMySQLStorage,
+    is_deadlock,
+    is_server_away,
+    patiently,
+)
+
+# A statement repeats what is in it with quotes escaped, and JSON is full of quotes: twice the size at worst.
+# The rest of the room is for the other columns and for a server that counts in UTF-8 bytes.
+_PACKET_SHARE = 4
+_MAX_STATEMENT_CHARACTERS = 1_000_000
+
+
+class BatchedMySQLEventLogStorage(BatchedEventLogStorage, PatientMySQLStorage, MySQLEventLogStorage):
+    """Dagster's MySQL event log that writes a batch in one transaction and waits for a server that is away.
+
+    A batch that a killed process or a lost connection interrupts leaves nothing. Dagster hands over batches
+    of several assets sorted by asset, so that batches written at once lock the assets' rows in one order.
+
+    Parameters
+    ----------
+    mysql_url : str
+        SQLAlchemy URL with the driver ``mysql+mysqlconnector``.
+    """
+
+    def __init__(self, mysql_url: str) -> None:
+        BatchedEventLogStorage.__init__(self)
+        MySQLEventLogStorage.__init__(self, mysql_url)
+        self.use_own_connections()
+
+    def write_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store the events in one transaction; once more if the server was lost or broke a deadlock by it."""
+        try:
+            super().write_batch(events)
+        except DBAPIError as error:
+            if not (is_server_away(error) or is_deadlock(error)):
+                raise
+            # A connection that is lost while it commits does not tell whether it did. One event tells of all.
+            if not self._is_stored(events[0]):
+                super().write_batch(events)
+
+    def _is_stored(self, event: EventLogEntry) -> bool:
+        table, row = SqlEventLogStorageTable, self._event_to_row(event)
+        found = select(table.c.id).where(table.c.run_id == row["run_id"], table.c.event == row["event"])
+        with self.index_connection() as connection:
+            return connection.execute(found.limit(1)).first() is not None
+
+    def _connect(self) -> AbstractContextManager[Connection]:
+        return patiently(super()._connect)
+
+    @contextmanager
+    def event_batch_transaction(
+        self, run_id: str, rows: Sequence[EventRow]
+    ) -> Iterator[tuple[Connection, Sequence[int]]]:
+        """Insert event rows, in statements that fit into a packet; give the connection and the rows' ids."""
+        with self.index_connection() as connection:
+            packet, step = connection.execute(
+                text("SELECT @@max_allowed_packet, @@auto_increment_increment")
+            ).one()
+            event_ids: list[int] = []
+            for chunk in statements(rows, min(packet // _PACKET_SHARE, _MAX_STATEMENT_CHARACTERS)):
+                inserted = connection.execute(SqlEventLogStorageTable.insert().values(chunk))
+                # InnoDB gives the rows of one INSERT ... VALUES consecutive ids, and tells the first.
+                event_ids.extend(inserted.lastrowid + step * position for position in range(len(chunk)))
+            yield connection, event_ids
+
+
+def statements(rows: Sequence[EventRow], max_characters: int) -> Iterator[list[EventRow]]:
+    """Split rows into lists whose events are at most ``max_characters`` long together, or one event alone."""
+    chunk: list[EventRow] = []
+    size = 0
+    for row in rows:
+        if chunk and size + len(row["event"]) > max_characters:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(row)
+        size += len(row["event"])
+    if chunk:
+        yield chunk

@@ -1,0 +1,136 @@
+"""One deployment: a universe, its calendar and where its things are kept."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from stock_assets.calendars import SessionCalendar, load_calendar
+from stock_assets.config import UniverseConfig, load_universe
+from stock_assets.config.universe import Universe
+from stock_assets.settings import Settings
+from stock_assets.trading_days import TradingDays
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A universe with its settings, its exchanges' sessions and its trading days.
+
+    Attributes
+    ----------
+    settings : Settings
+    config : UniverseConfig
+    calendars : dict of str to SessionCalendar
+        By exchange, from ``history_start`` on.
+    """
+
+    settings: Settings
+    config: UniverseConfig
+    calendars: dict[str, SessionCalendar]
+
+    @property
+    def universe(self) -> Universe:
+        """The instruments with their settings."""
+        return self.config.universe
+
+    @cached_property
+    def instrument_set(self) -> str:
+        """A name of these instruments in this order, under which networks over all of them are registered.
+
+        The Sharpe net of others gives weights for instruments that are not there, or none for some.
+        """
+        return f"set-{_digest(self.universe.instrument_ids)}"
+
+    @cached_property
+    def prediction_settings(self) -> str:
+        """A name of the settings that decide, beside bars and networks, what is predicted."""
+        return _digest(self.config.stage1.horizon, self.universe.max_staleness)
+
+    @cached_property
+    def weight_settings(self) -> str:
+        """A name of the settings that decide, beside bars and networks, what weights are published.
+
+        It begins with ``instrument_set``.
+        """
+        portfolios = self.config.portfolios
+        safe = [instrument.safe for instrument in self.universe.instruments]
+        rest = _digest(self.prediction_settings, safe, portfolios and portfolios.model_dump(mode="json"))
+        return f"{self.instrument_set}/{rest}"
+
+    @cached_property
+    def history_days(self) -> TradingDays:
+        """All trading days from ``history_start`` on, as far as calendars go.
+
+        Those before the first partition are among them, and those after the last one: a bar that is
+        published late belongs to a day after its session.
+        """
+        last = min(calendar.last for calendar in self.calendars.values())
+        return TradingDays.from_calendars(self.calendars.values(), self.universe.history_start, last)
+
+    @cached_property
+    def partition_days(self) -> TradingDays:
+        """The trading days of the daily partitions, from ``start`` to ``end`` or as far as calendars go."""
+        return TradingDays.from_calendars(self.calendars.values(), self.universe.start, self.last_day)
+
+    @cached_property
+    def expected_bars(self) -> "dict[str, pd.DataFrame]":
+        """Which bars the calendars let expect, by instrument in the order of the universe."""
+        # Definitions load without pandas; whoever looks at bars has it anyway.
+        from stock_assets.market_data.bar_assembly import expected_bars
+
+        return {
+            instrument.id: expected_bars(instrument, self.calendars[instrument.exchange], self.history_days)
+            for instrument in self.universe.instruments
+        }
+
+    @property
+    def last_day(self) -> date:
+        """The universe's ``end``, or for a live universe the last day that all calendars know."""
+        if self.universe.end is not None:
+            return self.universe.end
+        return min(calendar.last for calendar in self.calendars.values())
+
+
+def _digest(*values: object) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def open_deployment(settings: Settings) -> Deployment:
+    """Read the universe's configuration and its calendars.
+
+    Raises
+    ------
+    ConfigurationError
+        If the configuration is wrong anywhere.
+    """
+    config = load_universe(settings.universe_dir)
+    calendars = {
+        exchange: load_calendar(
+            exchange,
+            config.universe.history_start,
+            config.universe.end and config.universe.end + timedelta(days=MARGIN_DAYS),
+            cache_dir=settings.calendar_dir,
+            overrides=config.overrides,
+        )
+        for exchange in config.universe.exchanges
+    }
+    return Deployment(settings, config, calendars)
+
+
+#: Sessions after ``end`` that must be known: returns that start on the last days need their next session.
+MARGIN_DAYS = 14
+
+
+@lru_cache(maxsize=1)
+def _cached(settings: Settings) -> Deployment:
+    return open_deployment(settings)
+
+
+def current_deployment() -> Deployment:
+    """Return the deployment of this process's environment, read once."""
+    return _cached(Settings.from_environment())

@@ -1,0 +1,267 @@
+"""Portfolios in a deployment: train the Sharpe net for a cutoff, publish weights for trading days."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from stock_assets.config.portfolios import PortfolioModel, PortfoliosConfig, Profile
+from stock_assets.errors import ConfigurationError, NotPublishable
+from stock_assets.learning.loop import OnEpoch
+from stock_assets.learning.randomness import single_threaded
+from stock_assets.pipeline.assets import weights_asset
+from stock_assets.pipeline.deployment import Deployment
+from stock_assets.pipeline.histories import MarketView, load_histories, market_view, require_prices
+from stock_assets.pipeline.model_inputs import ModelInputs, gather_predictions, gather_sharpe_net
+from stock_assets.pipeline.outcomes import Outcome, day_problems, outcome_frame
+from stock_assets.pipeline.registry import figures, register
+from stock_assets.portfolio.fallback import PortfolioResult
+from stock_assets.portfolio.inputs import PortfolioInputs, build_inputs
+from stock_assets.portfolio.levels import level_grid
+from stock_assets.portfolio.models import portfolio_weights
+from stock_assets.portfolio.sharpe_model import TrainedSharpeNet, model_id, save_sharpe_net
+from stock_assets.portfolio.sharpe_net import train_sharpe_net
+from stock_assets.portfolio.turnover import turnover
+from stock_assets.storage.engine import read_transaction
+from stock_assets.storage.models import ModelRecord
+from stock_assets.storage.outcomes import write_outcomes
+from stock_assets.storage.weights import last_weights_before, replace_weights
+
+_DTYPES = {
+    "date": "datetime64[s]",
+    "profile": "str",
+    "instrument": "str",
+    "weight": "float64",
+    "basis": "str",
+    "model_cutoff": "datetime64[s]",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class WeightsReport:
+    """What was published for some trading days.
+
+    Attributes
+    ----------
+    instruments : tuple of str
+    portfolios : dict of date to dict of str to PortfolioResult
+        By day and profile; a day without portfolios is not in it.
+    turnover : dict of (date, str) to float
+        One-way turnover against the weights published last before the day, by day and profile; absent
+        where nothing was published before.
+    outcomes : tuple of Outcome
+        What became of each day.
+    """
+
+    instruments: tuple[str, ...]
+    portfolios: dict[date, dict[Profile, PortfolioResult]]
+    turnover: dict[tuple[date, str], float]
+    outcomes: tuple[Outcome, ...]
+
+
+def portfolios_config(deployment: Deployment) -> PortfoliosConfig:
+    """Return the universe's portfolio settings.
+
+    Raises
+    ------
+    ConfigurationError
+        If it has none.
+    """
+    if deployment.config.portfolios is None:
+        raise ConfigurationError(
+            f"{deployment.universe.name} has no portfolios.yaml and so no portfolios; write one to have them."
+        )
+    return deployment.config.portfolios
+
+
+def train(
+    deployment: Deployment,
+    engine: sa.Engine,
+    cutoff: date,
+    *,
+    run_id: str,
+    now: datetime,
+    logger: logging.Logger,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[ModelRecord, TrainedSharpeNet]:
+    """Train the Sharpe net for a cutoff, keep its artefact and register it.
+
+    Raises
+    ------
+    StorageError
+        If a trading day before the cutoff has no prices yet.
+    InsufficientHistory, TrainingDiverged
+        As ``train_sharpe_net``.
+    """
+    config = portfolios_config(deployment)
+    with read_transaction(engine) as connection:
+        require_prices(deployment, connection, cutoff)
+        histories = load_histories(deployment, connection, before=cutoff)
+    with single_threaded():
+        trained = train_sharpe_net(
+            list(histories.values()),
+            deployment.history_days.as_array,
+            config.sharpe_net,
+            cutoff,
+            risk_free=config.risk_free_per_session,
+            on_epoch=on_epoch,
+            logger=logger,
+        )
+    artifact = save_sharpe_net(deployment.settings.artifact_dir, trained.model)
+    record = register(
+        engine,
+        "sharpe_net",
+        deployment.instrument_set,
+        cutoff,
+        model_id=model_id(cutoff, artifact.sha256),
+        artifact=artifact,
+        metrics=figures(trained.model.metrics),
+        run_id=run_id,
+        now=now,
+    )
+    return record, trained
+
+
+def weigh_days(
+    deployment: Deployment,
+    engine: sa.Engine,
+    model: PortfolioModel,
+    days: Sequence[date],
+    *,
+    run_id: str,
+    now: datetime,
+) -> WeightsReport:
+    """Compute one model's portfolios of every day, and replace exactly these rows.
+
+    Every day is computed from that day's own inputs; the weights of other days enter nothing but the
+    turnover, which is not stored.
+
+    Parameters
+    ----------
+    days : sequence of date
+        Trading days in ascending order.
+    """
+    config = portfolios_config(deployment)
+    with read_transaction(engine) as connection:
+        view = market_view(deployment, connection, days)
+        known_days = deployment.history_days.as_array
+        grid = level_grid(list(view.histories.values()), known_days[known_days <= np.datetime64(days[-1])])
+        problems = _stale_days(deployment, view, days) | day_problems(connection, days)
+        if model == "sharpe_net":
+            with single_threaded():
+                gathered = gather_sharpe_net(deployment, connection, grid, days)
+        else:
+            gathered = gather_predictions(deployment, connection, days)
+        previous = last_weights_before(connection, model, days[0])
+    problems = gathered.problems | problems
+    with single_threaded():
+        inputs = build_inputs(
+            grid,
+            np.array(days, dtype="datetime64[D]"),
+            {instrument.id for instrument in deployment.universe.instruments if instrument.safe},
+            config,
+            predictions=gathered.predictions,
+            network_weights=gathered.network_weights,
+        )
+        portfolios, outcomes = _solve(model, days, inputs, problems, gathered, config)
+    report = WeightsReport(
+        instruments=grid.instruments,
+        portfolios=portfolios,
+        turnover=_turnovers(portfolios, previous, grid.instruments),
+        outcomes=tuple(outcomes),
+    )
+    rows = _weight_rows(portfolios, grid.instruments, gathered.cutoffs)
+    with engine.begin() as connection:
+        replace_weights(connection, model, days, rows, computed_at=now, run_id=run_id)
+        write_outcomes(
+            connection,
+            outcome_frame(report.outcomes, deployment.weight_settings),
+            computed_at=now,
+            run_id=run_id,
+        )
+    return report
+
+
+def _stale_days(deployment: Deployment, view: MarketView, days: Sequence[date]) -> dict[date, Outcome]:
+    """Return the days on which an instrument's last bar is too old for any portfolio to hold it."""
+    limit = deployment.universe.max_staleness
+    problems = {}
+    for position, day in enumerate(days):
+        old = [
+            f"{name} ({lag[position]} sessions)"
+            for name, lag in view.staleness.items()
+            if lag[position] > limit
+        ]
+        if old:
+            reason = (
+                f"The last bars of {', '.join(old)} lag behind by more than the {limit} of max_staleness."
+            )
+            problems[day] = Outcome(day, "", "refused", reason)
+    return problems
+
+
+def _solve(
+    model: PortfolioModel,
+    days: Sequence[date],
+    inputs: Sequence[PortfolioInputs],
+    problems: Mapping[date, Outcome],
+    gathered: ModelInputs,
+    config: PortfoliosConfig,
+) -> tuple[dict[date, dict[Profile, PortfolioResult]], list[Outcome]]:
+    asset = weights_asset(model)
+    portfolios: dict[date, dict[Profile, PortfolioResult]] = {}
+    outcomes: list[Outcome] = []
+    for day, day_inputs in zip(days, inputs, strict=True):
+        if day in problems:
+            outcomes.append(problems[day].of(asset))
+            continue
+        try:
+            results = portfolio_weights(model, day_inputs, config)
+        except NotPublishable as error:
+            outcomes.append(Outcome(day, asset, "refused", str(error)))
+            continue
+        portfolios[day] = results
+        rows = len(results) * len(day_inputs.instruments)
+        remarks = [f"{profile}: {result.reason}" for profile, result in results.items() if result.reason]
+        if day in gathered.remarks:
+            remarks.insert(0, gathered.remarks[day])
+        outcomes.append(Outcome(day, asset, "published", " ".join(remarks) or None, rows))
+    return portfolios, outcomes
+
+
+def _turnovers(
+    portfolios: Mapping[date, Mapping[Profile, PortfolioResult]],
+    previous: pd.DataFrame,
+    instruments: Sequence[str],
+) -> dict[tuple[date, str], float]:
+    last = {
+        str(profile): rows.set_index("instrument")["weight"]
+        .reindex(list(instruments), fill_value=0.0)
+        .to_numpy()
+        for profile, rows in previous.groupby("profile")
+    }
+    found: dict[tuple[date, str], float] = {}
+    for day, results in portfolios.items():
+        for profile, result in results.items():
+            if profile in last:
+                found[day, profile] = turnover(result.weights, last[profile])
+            last[profile] = result.weights
+    return found
+
+
+def _weight_rows(
+    portfolios: Mapping[date, Mapping[Profile, PortfolioResult]],
+    instruments: Sequence[str],
+    cutoffs: Mapping[date, date],
+) -> pd.DataFrame:
+    rows = [
+        (day, profile, instrument, weight, result.basis, cutoffs[day])
+        for day, results in portfolios.items()
+        for profile, result in results.items()
+        for instrument, weight in zip(instruments, result.weights, strict=True)
+    ]
+    return pd.DataFrame.from_records(rows, columns=list(_DTYPES)).astype(_DTYPES)
