@@ -1,0 +1,80 @@
+"""Deployments of the made-up universe, computed once a session; a test that changes one copies it first."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+# Tests of light modules shall not wait for torch.
+if TYPE_CHECKING:
+    from stock_assets_tests.commands import Ended, Workplace
+    from stock_assets_tests.worlds import World
+
+
+@pytest.fixture(scope="session")
+def priced_world(tmp_path_factory: pytest.TempPathFactory) -> "World":
+    """With all prices."""
+    from stock_assets_tests.worlds import World, load_prices
+
+    world = World.install(tmp_path_factory.mktemp("priced") / "world")
+    load_prices(world)
+    return world
+
+
+@pytest.fixture(scope="session")
+def trained_world(priced_world: "World", tmp_path_factory: pytest.TempPathFactory) -> "World":
+    """With the networks of CUTOFFS besides."""
+    from stock_assets_tests.worlds import CUTOFFS
+
+    world = priced_world.copy(tmp_path_factory.mktemp("trained") / "world")
+    for cutoff in CUTOFFS:
+        world.train(cutoff)
+    return world
+
+
+@pytest.fixture(scope="session")
+def finished_world(trained_world: "World", tmp_path_factory: pytest.TempPathFactory) -> "World":
+    """With the predictions and weights of all trading days besides."""
+    world = trained_world.copy(tmp_path_factory.mktemp("finished") / "world")
+    world.predict(world.days)
+    world.weigh(world.days)
+    return world
+
+
+@pytest.fixture
+def world(finished_world: "World", tmp_path: Path) -> "World":
+    """A finished deployment of the test's own."""
+    return finished_world.copy(tmp_path / "world")
+
+
+@pytest.fixture
+def unpredicted(trained_world: "World", tmp_path: Path) -> "World":
+    """A deployment of the test's own that has prices and networks alone."""
+    return trained_world.copy(tmp_path / "world")
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Workplace, Ended]":
+    """A universe that the command line has brought up to date from nothing, and what it printed.
+
+    It is made once for all processes of a session, and must be copied before anything is changed.
+    """
+    from stock_assets_tests.commands import finished_workplace
+
+    own = tmp_path_factory.getbasetemp()
+    return finished_workplace(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
+
+
+@pytest.fixture
+def finished(first_run: "tuple[Workplace, Ended]", tmp_path: Path) -> "Workplace":
+    """A universe that is up to date, of the test's own."""
+    return first_run[0].copy(tmp_path / "workplace")
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> "Workplace":
+    """A universe with its configuration and its prices, before anything was done."""
+    from stock_assets_tests.commands import Workplace
+
+    return Workplace.install(tmp_path / "workplace")

@@ -1,0 +1,138 @@
+"""A corrected close becomes a revision that later days read; what was known before can be read back."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from stock_assets.storage.engine import read_transaction
+from stock_assets.storage.prices import read_bars
+from stock_assets_tests.worlds import FIRST_NOW, NOW, PriceRow, World
+
+LATER = NOW + timedelta(days=1)
+LAST = date(2021, 3, 31)
+CORRECTED = date(2021, 3, 29)
+
+
+def close_of(world: World, instrument: str, session: date, **kwargs) -> tuple[float, int]:
+    with read_transaction(world.engine) as connection:
+        bars = read_bars(connection, instruments=[instrument], **kwargs)
+    (row,) = bars[bars["session"] == str(session)].to_dict("records")
+    return row["close"], row["revision"]
+
+
+def test_a_later_day_reads_a_correction_and_what_was_known_stays(world: World) -> None:
+    before = close_of(world, "us_index", CORRECTED)
+    world.scale_bar("us_index", CORRECTED, 1.02)
+    report = world.load_days([LAST], LATER, "a correction")
+    assert close_of(world, "us_index", CORRECTED) == (pytest.approx(before[0] * 1.02, abs=1e-4), 1)
+    assert close_of(world, "us_index", CORRECTED, as_of=NOW) == before == (before[0], 0)
+    assert report.stored.added == 0
+    (revised,) = report.stored.revised.to_dict("records")
+    assert (revised["instrument"], revised["session"].date()) == ("us_index", CORRECTED)
+    assert revised["trading_day"].date() == CORRECTED
+    rows = world.rows("price_bars", instrument="us_index", session=CORRECTED)
+    assert [row["run_id"] for row in rows] == ["a run", "a correction"]
+
+
+def test_the_first_loads_own_state_can_be_read_back(finished_world: World) -> None:
+    old, revision = close_of(finished_world, "jp_index", date(2021, 2, 5), as_of=FIRST_NOW)
+    new, newer = close_of(finished_world, "jp_index", date(2021, 2, 5))
+    assert (revision, newer) == (0, 1)
+    assert new == pytest.approx(old * 1.01, abs=1e-4)
+    with read_transaction(finished_world.engine) as connection:
+        assert read_bars(connection, as_of=FIRST_NOW)["trading_day"].max().date() == date(2021, 2, 10)
+
+
+def test_a_correction_that_no_day_reads_again_changes_nothing(world: World) -> None:
+    before = world.contents()["price_bars"]
+    world.scale_bar("us_index", date(2021, 3, 1), 1.02)
+    world.load_days([LAST], LATER)
+    assert world.contents()["price_bars"] == before
+
+
+def test_computing_again_after_a_correction_changes_what_saw_it_and_nothing_else(world: World) -> None:
+    before = {key: world.contents(without=("computed_at", "run_id"))[key] for key in ("stage1_predictions",)}
+    world.scale_bar("us_index", CORRECTED, 1.02)
+    world.load_days([LAST], LATER)
+    world.predict(world.days, now=LATER)
+    world.weigh(world.between(date(2021, 3, 24), LAST), now=LATER)
+    after = world.contents(without=("computed_at", "run_id"))["stage1_predictions"]
+    rows = world.rows("stage1_predictions")
+    changed = {
+        (row["date"], row["instrument"])
+        for row, old, new in zip(rows, before["stage1_predictions"], after, strict=True)
+        if old != new
+    }
+    saw_it = (CORRECTED, date(2021, 3, 30), LAST)
+    # jp_index has us_index as a covariate; the others do not look at it.
+    assert changed == {(day, name) for day in saw_it for name in ("us_index", "jp_index")}
+
+
+def test_weights_follow_a_correction(world: World) -> None:
+    days = world.between(date(2021, 3, 24), LAST)
+    before = world.rows("portfolio_weights", days[0], days[-1])
+    world.scale_bar("us_index", CORRECTED, 1.02)
+    world.load_days([LAST], LATER)
+    world.predict(days, now=LATER)
+    world.weigh(days, now=LATER)
+    changed = {
+        (new["date"], new["model"])
+        for old, new in zip(before, world.rows("portfolio_weights", days[0], days[-1]), strict=True)
+        if old["weight"] != new["weight"]
+    }
+    assert {day for day, _ in changed} == {CORRECTED, date(2021, 3, 30), LAST}
+    assert {model for _, model in changed} == {"alpha", "black_litterman", "sharpe_net"}
+
+
+def test_a_day_is_judged_by_the_corrected_close_before_it(priced_world: World, tmp_path) -> None:
+    world = priced_world.copy(tmp_path / "world")
+    day, next_day = date(2021, 3, 9), date(2021, 3, 10)
+    world.forget_prices(day)
+    world.scale_bar("us_index", day, 1.5)
+    world.load_days([day])
+    assert [row["kind"] for row in world.rows("findings", first=day)] == ["jump"]
+    world.scale_bar("us_index", day, 1 / 1.5)
+    world.load_days([next_day], LATER)
+    assert not world.rows("findings", first=next_day)
+
+
+def test_a_bar_that_comes_late_completes_its_day(world: World) -> None:
+    day, session = date(2021, 2, 12), "2021-02-12"
+    assert [row["state"] for row in world.rows("days", day, day)] == ["partial"]
+
+    def came_late(rows: list[PriceRow]) -> list[PriceRow]:
+        (before,) = (row for row in rows if row[0] == "2021-02-11")
+        return sorted([*rows, [session, *before[1:]]])
+
+    world.edit_prices("uk_fund", came_late)
+    world.load_days([day], LATER)
+    (state,) = world.rows("days", day, day)
+    assert (state["state"], state["completed_at"]) == ("complete", LATER)
+    assert not world.rows("findings", day, day)
+    world.predict([day], now=LATER)
+    (row,) = world.rows("stage1_predictions", day, day, instrument="uk_fund")
+    assert row["as_of_session"] == day
+    (outcome,) = world.rows("outcomes", day, day, asset="stage1_prediction/uk_fund")
+    assert "lags" not in outcome["reason"]
+
+
+def test_a_correction_reopens_its_day_until_it_is_judged_again(up_to_date: World) -> None:
+    """A correction may be a mistake itself, which the checks are to say."""
+    assert up_to_date.plan().is_empty
+    up_to_date.scale_bar("us_index", CORRECTED, 3)
+    up_to_date.load_days([LAST], LATER)
+    assert not up_to_date.rows("findings", CORRECTED)
+    plan = up_to_date.plan()
+    assert plan.price_runs == ((CORRECTED,),)
+    up_to_date.load_days([CORRECTED], LATER)
+    assert [row["kind"] for row in up_to_date.rows("findings", CORRECTED, CORRECTED)] == ["jump"]
+    assert up_to_date.plan().is_empty
+
+
+def test_a_bar_that_the_source_has_lost_is_not_asked_for_for_ever(up_to_date: World) -> None:
+    up_to_date.remove_bars("us_index", CORRECTED)
+    up_to_date.load_days([CORRECTED], LATER)
+    assert [row["kind"] for row in up_to_date.rows("findings", CORRECTED, CORRECTED)] == ["missing_session"]
+    (state,) = up_to_date.rows("days", CORRECTED, CORRECTED)
+    assert state["state"] == "complete", "what was stored once is there"
+    assert up_to_date.plan().is_empty
