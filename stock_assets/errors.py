@@ -24,6 +24,28 @@ class SourceUnavailable(SourceError):
     """The source could not be reached or failed itself; asking again later may help."""
 
 
+class RateLimited(SourceUnavailable):
+    """The source refuses to answer so many requests; asking again after a pause may help.
+
+    Attributes
+    ----------
+    retry_after : float or None
+        Seconds that the source wants to be left alone, if it says so.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NoDataForWindow(SourceError, LookupError):
+    """The source knows the symbol and has no bar of the sessions that it was asked for."""
+
+
+class MissingKey(SourceError):
+    """The source wants a key that the environment does not hold, or refuses the one that it holds."""
+
+
 class UnknownSymbol(SourceError, LookupError):
     """The source does not have the symbol; asking again will not help."""
 

@@ -12,8 +12,38 @@ CONFIG_DIR_VARIABLE = "STOCK_ASSETS_CONFIG_DIR"
 STATE_DIR_VARIABLE = "STOCK_ASSETS_STATE_DIR"
 DATABASE_URL_VARIABLE = "STOCK_ASSETS_DATABASE_URL"
 
+#: Price sources on the network. ``STOCK_ASSETS_FRED_URL`` and so on say where else they are reached than at
+#: their provider, and ``STOCK_ASSETS_FRED_KEY`` and so on hold the keys of those that want one.
+NETWORK_SOURCES = ("yahoo", "treasury", "fred", "ecos")
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_UNIVERSE = "sample"
+
+
+def source_url_variable(source: str) -> str:
+    """Return the variable that says where a source on the network is reached."""
+    return f"STOCK_ASSETS_{source.upper()}_URL"
+
+
+def source_key_variable(source: str) -> str:
+    """Return the variable that holds the key of a source on the network."""
+    return f"STOCK_ASSETS_{source.upper()}_KEY"
+
+
+@dataclass(frozen=True)
+class SourceAccess:
+    """How one source on the network is reached.
+
+    Attributes
+    ----------
+    url : str or None
+        Base URL, without a slash at its end; None for the provider's own.
+    key : str or None
+        Its key; never in a ``repr``.
+    """
+
+    url: str | None = None
+    key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -30,12 +60,24 @@ class Settings:
         The universe's state folder, which is DAGSTER_HOME too: databases, artefacts, calendars.
     database_url : str
         SQLAlchemy URL of the project's tables; may hold a password, so it is never in a ``repr``.
+    sources : tuple of (str, SourceAccess)
+        How each of ``NETWORK_SOURCES`` is reached.
     """
 
     universe: str
     config_dir: Path
     state_dir: Path
     database_url: str = field(repr=False)
+    sources: tuple[tuple[str, SourceAccess], ...] = field(default=(), repr=False)
+
+    def source_access(self, source: str) -> SourceAccess:
+        """Return how a source is reached; nothing in particular by default."""
+        return dict(self.sources).get(source, SourceAccess())
+
+    @property
+    def lock_dir(self) -> Path:
+        """Folder of the locks that all universes of a machine share."""
+        return self.state_dir.parent / "locks"
 
     @property
     def universe_dir(self) -> Path:
@@ -77,4 +119,14 @@ class Settings:
         state_root = env.get(STATE_DIR_VARIABLE) or PROJECT_ROOT / ".dagster_home"
         state_dir = Path(state_root).resolve() / universe
         url = env.get(DATABASE_URL_VARIABLE) or f"sqlite:///{state_dir / 'stock_assets.db'}"
-        return cls(universe, config_dir, state_dir, url)
+        sources = tuple(
+            (
+                name,
+                SourceAccess(
+                    (env.get(source_url_variable(name)) or "").rstrip("/") or None,
+                    env.get(source_key_variable(name)) or None,
+                ),
+            )
+            for name in NETWORK_SOURCES
+        )
+        return cls(universe, config_dir, state_dir, url, sources)

@@ -10,7 +10,7 @@ import numpy as np
 
 from stock_assets.calendars import SessionCalendar, load_calendar
 from stock_assets.config import UniverseConfig, load_universe
-from stock_assets.config.universe import Instrument
+from stock_assets.config.instruments import Instrument
 from stock_assets.trading_days import TradingDays
 
 CONFIG_DIR = Path(__file__).parent / "configs"

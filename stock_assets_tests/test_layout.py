@@ -44,7 +44,7 @@ PARTS = {
     "session_overrides": {"session_tables"},
     "calendars": {"session_tables", "session_overrides"},
     "trading_days": {"calendars", "session_tables"},
-    "market_data": {"calendars", "trading_days"},
+    "market_data": {"calendars", "settings", "trading_days"},
     "storage": {"market_data"},
     "learning": set(),
     "stage1": {"learning", "market_data"},

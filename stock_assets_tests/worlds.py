@@ -269,7 +269,9 @@ class World:
         )
 
     def _sources(self) -> dict:
-        return build_sources(self.deployment.universe, self.deployment.config.folder)
+        return build_sources(
+            self.deployment.universe, self.deployment.config.folder, self.deployment.settings
+        )
 
 
 def load_prices(world: World, spoil: Callable[[World, int], None] = lambda world, time: None) -> None:

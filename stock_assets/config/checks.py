@@ -3,9 +3,11 @@
 from collections.abc import Collection
 from datetime import timedelta
 
+from stock_assets.config.instruments import Instrument
 from stock_assets.config.portfolios import Bounds, PortfoliosConfig
+from stock_assets.config.sources import SOURCE_PRICES
 from stock_assets.config.stage1 import FEATURE_KINDS, Stage1Config, parse_feature
-from stock_assets.config.universe import Instrument, Universe
+from stock_assets.config.universe import Universe
 from stock_assets.session_tables import weekdays
 
 # Sums of weights such as 0.1 + 0.2 are not exact.
@@ -21,12 +23,19 @@ def universe_mistakes(folder: str, universe: Universe, exchanges: Collection[str
             f"{name}: name: {universe.name!r} is not allowed; allowed is the folder's name, {folder!r}."
         )
     mistakes += [
-        f"{name}: instruments.{instrument.id}.exchange: {instrument.exchange!r} is no exchange with a "
-        f"calendar; allowed are {', '.join(exchanges)}."
-        for instrument in universe.instruments
+        f"{name}: {_list_of(universe, instrument)}.{instrument.id}.exchange: {instrument.exchange!r} is no "
+        f"exchange with a calendar; allowed are {', '.join(exchanges)}."
+        for instrument in universe.priced
         if instrument.exchange not in exchanges
     ]
     return mistakes
+
+
+def _list_of(universe: Universe, instrument: Instrument) -> str:
+    """Return the key of ``universe.yaml`` below which the instrument stands."""
+    if instrument in universe.covariates:
+        return "covariates"
+    return "exchange_rates" if instrument in universe.exchange_rates else "instruments"
 
 
 def stage1_mistakes(folder: str, universe: Universe, stage1: Stage1Config) -> list[str]:
@@ -58,9 +67,10 @@ def _covariate_mistakes(
     name: str, universe: Universe, stage1: Stage1Config, instrument: Instrument
 ) -> list[str]:
     return [
-        f"{name}: {_path(stage1, instrument, 'covariates')}: {_no_instrument(covariate, universe)}."
+        f"{name}: {_path(stage1, instrument, 'covariates')}: {covariate!r} is neither instrument nor "
+        f"covariate of universe.yaml; allowed are {', '.join(universe.priced_ids)}."
         for covariate in stage1.for_instrument(instrument.id).covariates
-        if covariate not in universe.instrument_ids
+        if covariate not in universe.priced_ids
     ]
 
 
@@ -93,7 +103,7 @@ def _feature_mistakes(
 def _columns_of(universe: Universe, instrument: Instrument) -> set[str]:
     """Return which of a bar's prices every source of the instrument gives."""
     csv = universe.source_settings.csv
-    by_source = {"sample": {"close"}, "csv": set() if csv is None else set(csv.columns)}
+    by_source = {**SOURCE_PRICES, "csv": frozenset() if csv is None else frozenset(csv.columns)}
     prices = {"open", "high", "low", "close", "volume"}
     return prices.intersection(*(by_source[choice.source] for choice in instrument.sources))
 

@@ -1,58 +1,18 @@
 """``universe.yaml``: the instruments of one deployment, their sources and their calendar."""
 
 from datetime import date, timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from stock_assets.config.base import Duration, Section
+from stock_assets.config.headlines import HeadlineSettings
+from stock_assets.config.instruments import ExchangeRate, Instrument
+from stock_assets.config.sources import SourceSettings
 from stock_assets.cutoffs import CutoffSchedule
 
-INSTRUMENT_ID = r"^[a-z][a-z0-9_]{0,31}$"
 OWNER = r"^(team:\w+|[^@\s]+@[^@\s]+\.[^@\s]+)$"
-ReturnKind = Literal["price", "total", "future", "yield"]
-SourceName = Literal["sample", "csv"]
-
-
-class SourceChoice(Section):
-    """One source of an instrument's bars, with the instrument's name there."""
-
-    source: SourceName
-    symbol: str = Field(min_length=1, description="The instrument's name at the source.")
-
-
-class CsvSettings(Section):
-    """Where the files of the ``csv`` source lie and what their columns are called.
-
-    ``file`` may hold ``{symbol}``: one file an instrument. Without it, all instruments share one
-    file, told apart by the column ``columns['symbol']``. A relative path starts at the folder of
-    ``universe.yaml``. Keys of ``columns`` are this project's names, values are the file's.
-    """
-
-    file: str = Field(min_length=1)
-    columns: dict[
-        Literal[
-            "symbol", "session", "open", "high", "low", "close", "volume", "adj_close", "dividend", "split"
-        ],
-        str,
-    ] = Field(default_factory=lambda: {"session": "date", "close": "close"})
-
-    @model_validator(mode="after")
-    def _columns_identify_a_bar(self) -> Self:
-        needed = {"session", "close"} | (set() if "{symbol}" in self.file else {"symbol"})
-        missing = sorted(needed - set(self.columns))
-        if missing:
-            raise ValueError(
-                f"columns lacks {', '.join(missing)}; a file needs session and close, and symbol too unless "
-                "its name holds {symbol}"
-            )
-        return self
-
-
-class SourceSettings(Section):
-    """Settings of the sources that need any."""
-
-    csv: CsvSettings | None = None
+LOCAL = "local"
 
 
 class QualityLimits(Section):
@@ -66,45 +26,17 @@ class QualityLimits(Section):
         The same for a yield, in basis points.
     stale_repeats : int
         Number of equal closes in a row from which a warning is written.
+    disagreement : float
+        Relative difference of two sources' closes of a session above which a warning is written.
+    disagreement_basis_points : float
+        The same for a yield, in basis points.
     """
 
     jump: float = Field(default=0.25, gt=0)
     jump_basis_points: float = Field(default=50.0, gt=0)
     stale_repeats: int = Field(default=4, ge=2)
-
-
-class Instrument(Section):
-    """One of the things that are priced: an index, gold, a government-bond yield, a stock."""
-
-    id: str = Field(pattern=INSTRUMENT_ID)
-    name: str = Field(min_length=1)
-    exchange: str = Field(description="ISO 10383 code (MIC) of the exchange whose sessions it follows.")
-    currency: str = Field(pattern=r"^[A-Z]{3}$")
-    return_kind: ReturnKind
-    maturity_years: float | None = Field(
-        default=None,
-        gt=0,
-        le=100,
-        multiple_of=0.5,
-        description="Maturity of the par bond behind a yield: a whole number of half-yearly coupons.",
-    )
-    sources: tuple[SourceChoice, ...] = Field(min_length=1, description="First choice, then fallbacks.")
-    publication_lag: Duration = Field(
-        default=timedelta(0),
-        ge=timedelta(0),
-        le=timedelta(days=7),
-        description="Time from the session's close until the source publishes the bar.",
-    )
-    safe: bool = Field(default=False, description="Whether it counts as safe in a profile's bounds.")
-
-    @model_validator(mode="after")
-    def _yield_has_a_maturity(self) -> Self:
-        if (self.return_kind == "yield") != (self.maturity_years is not None):
-            raise ValueError(
-                f"maturity_years is {self.maturity_years or 'missing'} with return_kind "
-                f"{self.return_kind!r}; allowed is a number with yield, and none with anything else"
-            )
-        return self
+    disagreement: float = Field(default=0.002, gt=0)
+    disagreement_basis_points: float = Field(default=5.0, gt=0)
 
 
 class Universe(Section):
@@ -135,9 +67,11 @@ class Universe(Section):
     owners: tuple[Annotated[str, Field(pattern=OWNER)], ...] = Field(
         default=(), description="team:NAME or an e-mail address, shown in the UI."
     )
-    base_currency: Literal["local"] = Field(
-        default="local",
-        description="local: returns in each instrument's currency, as if hedged, carry ignored.",
+    base_currency: str = Field(
+        default=LOCAL,
+        pattern=r"^(local|[A-Z]{3})$",
+        description="local: returns in each instrument's currency, as if hedged, carry ignored; or the "
+        "currency in which portfolios are valued.",
     )
     history_start: date
     start: date
@@ -150,6 +84,13 @@ class Universe(Section):
     quality: QualityLimits = QualityLimits()
     source_settings: SourceSettings = SourceSettings()
     instruments: tuple[Instrument, ...] = Field(min_length=1)
+    covariates: tuple[Instrument, ...] = Field(
+        default=(), description="What is priced for the networks' sake alone: never predicted nor held."
+    )
+    exchange_rates: tuple[ExchangeRate, ...] = Field(
+        default=(), description="What base_currency is computed with."
+    )
+    headlines: HeadlineSettings | None = None
 
     @field_validator("cutoffs")
     @classmethod
@@ -187,7 +128,7 @@ class Universe(Section):
 
     @model_validator(mode="after")
     def _instruments_are_distinct(self) -> Self:
-        ids = [instrument.id for instrument in self.instruments]
+        ids = [instrument.id for instrument in self.priced]
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
             raise ValueError(f"instruments holds the id {twice[0]!r} more than once; each id is allowed once")
@@ -195,7 +136,7 @@ class Universe(Section):
 
     @model_validator(mode="after")
     def _sources_have_their_settings(self) -> Self:
-        used = {choice.source for instrument in self.instruments for choice in instrument.sources}
+        used = {choice.source for instrument in self.priced for choice in instrument.sources}
         if "csv" in used and self.source_settings.csv is None:
             raise ValueError(
                 "source_settings.csv: the key is missing; it is required by instruments with the source 'csv'"
@@ -208,13 +149,23 @@ class Universe(Section):
         return tuple(instrument.id for instrument in self.instruments)
 
     @property
+    def priced(self) -> tuple[Instrument, ...]:
+        """Everything that has bars: instruments, covariates and exchange rates, in this order."""
+        return (*self.instruments, *self.covariates, *self.exchange_rates)
+
+    @property
+    def priced_ids(self) -> tuple[str, ...]:
+        """Ids of everything that has bars, in the order of ``priced``."""
+        return tuple(instrument.id for instrument in self.priced)
+
+    @property
     def exchanges(self) -> tuple[str, ...]:
         """Exchange codes, each once, in alphabetical order."""
-        return tuple(sorted({instrument.exchange for instrument in self.instruments}))
+        return tuple(sorted({instrument.exchange for instrument in self.priced}))
 
     def instrument(self, instrument_id: str) -> Instrument:
-        """Return the instrument with that id; ``KeyError`` if there is none."""
-        for instrument in self.instruments:
+        """Return the instrument, covariate or exchange rate with that id; ``KeyError`` if there is none."""
+        for instrument in self.priced:
             if instrument.id == instrument_id:
                 return instrument
         raise KeyError(instrument_id)

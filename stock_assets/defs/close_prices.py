@@ -37,7 +37,7 @@ def close_prices_asset(deployment: Deployment) -> dg.AssetsDefinition:
         report = load_days(
             deployment,
             database.engine,
-            build_sources(deployment.universe, deployment.config.folder),
+            build_sources(deployment.universe, deployment.config.folder, deployment.settings),
             [date.fromisoformat(key) for key in context.partition_keys],
             run_id=context.run.run_id,
             now=datetime.now(UTC),

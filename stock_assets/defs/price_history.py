@@ -27,7 +27,7 @@ def price_history_asset(deployment: Deployment) -> dg.AssetsDefinition:
         from stock_assets.pipeline.prices import history_gaps, load_history
         from stock_assets.storage.engine import read_transaction
 
-        sources = build_sources(deployment.universe, deployment.config.folder)
+        sources = build_sources(deployment.universe, deployment.config.folder, deployment.settings)
         with read_transaction(database.engine) as connection:
             gaps = history_gaps(deployment, connection)
         reports = {}

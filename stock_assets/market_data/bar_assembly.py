@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stock_assets.calendars import SessionCalendar
-from stock_assets.config.universe import Instrument
+from stock_assets.config.instruments import Instrument
 from stock_assets.market_data.bars import BAR_COLUMNS, SOURCE_COLUMNS
 from stock_assets.trading_days import TradingDays, decision_time, due_at
 

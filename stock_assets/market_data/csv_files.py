@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stock_assets.config.universe import CsvSettings, Instrument
+from stock_assets.config.instruments import Instrument
+from stock_assets.config.sources import CsvSettings
 from stock_assets.errors import BadPayload, SourceUnavailable, UnknownSymbol
 from stock_assets.market_data.bars import SOURCE_COLUMNS
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from stock_assets.config.universe import Instrument, Universe
+from stock_assets.config.instruments import Instrument
+from stock_assets.config.universe import Universe
 from stock_assets.errors import BadPayload
 from stock_assets.market_data.bars import InstrumentHistory, dates_of
 from stock_assets.market_data.total_return import total_return_level
@@ -15,7 +16,7 @@ from stock_assets.trading_days import TradingDays
 def build_histories(
     universe: Universe, bars: pd.DataFrame, trading_days: TradingDays
 ) -> dict[str, InstrumentHistory]:
-    """Return the history of every instrument of the universe, in its order; empty without bars.
+    """Return the history of everything that the universe prices, in its order; empty without bars.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def build_histories(
     nothing = bars.iloc[:0]
     return {
         instrument.id: build_history(instrument, by_instrument.get(instrument.id, nothing), trading_days)
-        for instrument in universe.instruments
+        for instrument in universe.priced
     }
 
 

@@ -28,7 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stock_assets.config.universe import Instrument, QualityLimits
+from stock_assets.config.instruments import Instrument
+from stock_assets.config.universe import QualityLimits
 from stock_assets.market_data.bars import dates_of
 from stock_assets.market_data.findings import BarArrays, Finding, bar_arrays, each_close, findings_frame
 from stock_assets.market_data.yields import LOWEST_YIELD

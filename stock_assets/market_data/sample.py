@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stock_assets.config.universe import Instrument
+from stock_assets.config.instruments import Instrument
 from stock_assets.errors import BadPayload, SourceUnavailable, UnknownSymbol
 from stock_assets.market_data.bars import SOURCE_COLUMNS
 

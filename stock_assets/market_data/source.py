@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from stock_assets.config.universe import Instrument
+from stock_assets.config.instruments import Instrument
 
 
 class PriceSource(Protocol):
@@ -43,8 +43,12 @@ class PriceSource(Protocol):
         ------
         UnknownSymbol
             If the source does not have the symbol.
-        SourceUnavailable
-            If the source could not be reached.
+        NoDataForWindow
+            If the source knows the symbol and has nothing of these sessions; no row says the same.
+        RateLimited, SourceUnavailable
+            If the source could not be reached, or would not answer now.
+        MissingKey
+            If the source wants a key that the environment does not hold.
         BadPayload
             If its answer cannot be read as bars.
         """

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from stock_assets.config.universe import Instrument, Universe
+from stock_assets.config.instruments import Instrument
+from stock_assets.config.universe import Universe
 from stock_assets.errors import ConfigurationError, SourceUnavailable, UnknownSymbol
 from stock_assets.market_data.csv_files import CsvSource
 from stock_assets.market_data.sample import SampleSource
 from stock_assets.market_data.source import PriceSource
+from stock_assets.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ class FetchedRows:
     rows: pd.DataFrame
 
 
-def build_sources(universe: Universe, folder: Path) -> dict[str, PriceSource]:
+def build_sources(universe: Universe, folder: Path, settings: Settings) -> dict[str, PriceSource]:
     """Return the sources that the universe's instruments name, by name.
 
     Parameters
@@ -42,13 +44,15 @@ def build_sources(universe: Universe, folder: Path) -> dict[str, PriceSource]:
         Whose instruments.
     folder : Path
         The universe's folder, where relative paths in its settings start.
+    settings : Settings
+        Where sources on the network are reached, with which keys, and where their locks lie.
 
     Raises
     ------
     ConfigurationError
         If a source lacks its settings.
     """
-    used = sorted({choice.source for instrument in universe.instruments for choice in instrument.sources})
+    used = sorted({choice.source for instrument in universe.priced for choice in instrument.sources})
     return {name: _build(name, universe, folder) for name in used}
 
 

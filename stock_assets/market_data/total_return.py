@@ -19,7 +19,7 @@ that a later bar never changes it by a bit.
 
 import numpy as np
 
-from stock_assets.config.universe import Instrument
+from stock_assets.config.instruments import Instrument
 from stock_assets.errors import ConfigurationError
 from stock_assets.market_data.yields import par_bond_returns
 

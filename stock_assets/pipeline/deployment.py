@@ -79,13 +79,13 @@ class Deployment:
 
     @cached_property
     def expected_bars(self) -> "dict[str, pd.DataFrame]":
-        """Which bars the calendars let expect, by instrument in the order of the universe."""
+        """Which bars the calendars let expect, by id in the order of ``priced``."""
         # Definitions load without pandas; whoever looks at bars has it anyway.
         from stock_assets.market_data.bar_assembly import expected_bars
 
         return {
             instrument.id: expected_bars(instrument, self.calendars[instrument.exchange], self.history_days)
-            for instrument in self.universe.instruments
+            for instrument in self.universe.priced
         }
 
     @property

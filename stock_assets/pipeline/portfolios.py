@@ -100,10 +100,12 @@ def train(
     config = portfolios_config(deployment)
     with read_transaction(engine) as connection:
         require_prices(deployment, connection, cutoff)
-        histories = load_histories(deployment, connection, before=cutoff)
+        histories = load_histories(
+            deployment, connection, before=cutoff, only=deployment.universe.instrument_ids
+        )
     with single_threaded():
         trained = train_sharpe_net(
-            list(histories.values()),
+            [histories[name] for name in deployment.universe.instrument_ids],
             deployment.history_days.as_array,
             config.sharpe_net,
             cutoff,
@@ -149,7 +151,8 @@ def weigh_days(
     with read_transaction(engine) as connection:
         view = market_view(deployment, connection, days)
         known_days = deployment.history_days.as_array
-        grid = level_grid(list(view.histories.values()), known_days[known_days <= np.datetime64(days[-1])])
+        histories = [view.histories[name] for name in deployment.universe.instrument_ids]
+        grid = level_grid(histories, known_days[known_days <= np.datetime64(days[-1])])
         problems = _stale_days(deployment, view, days) | day_problems(connection, days)
         if model == "sharpe_net":
             with single_threaded():

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import pandas as pd
 import sqlalchemy as sa
 
-from stock_assets.config.universe import Instrument
+from stock_assets.config.instruments import Instrument
 from stock_assets.market_data.bar_assembly import assemble_bars
 from stock_assets.market_data.day_state import DayStates, day_states
 from stock_assets.market_data.quality import QualityReport, check_bars
@@ -179,7 +179,7 @@ def load_days(
     refuse_moved_bars(deployment, previous)
     judged: list[QualityReport] = []
     reread: list[pd.DataFrame] = []
-    for instrument in universe.instruments:
+    for instrument in universe.priced:
         own = previous[previous["instrument"] == instrument.id]
         report, again = _judge_instrument(deployment, sources, instrument, own, days)
         judged.append(report)
@@ -189,7 +189,7 @@ def load_days(
     with engine.begin() as connection:
         stored = append_bars(connection, pd.concat([*reread, bars]), run_id=run_id, known_at=now)
         replace_findings(
-            connection, days, findings, instruments=universe.instrument_ids, run_id=run_id, found_at=now
+            connection, days, findings, instruments=universe.priced_ids, run_id=run_id, found_at=now
         )
         states = day_states(
             days,

@@ -32,7 +32,7 @@ def refuse_moved_bars(deployment: Deployment, stored: pd.DataFrame) -> None:
     ConfigurationError
         If the publication lag, the currency or the unit of an instrument was changed after bars were stored.
     """
-    for instrument in deployment.universe.instruments:
+    for instrument in deployment.universe.priced:
         own = stored[stored["instrument"] == instrument.id]
         if own.empty:
             continue

@@ -26,14 +26,15 @@ MISTAKES = {
         "name: made_up\nstarts: 2021-01-01\n",
         "starts: the key 'starts' is unknown; allowed here are name, description, owners, base_currency, "
         "history_start, start, end, cutoffs, first_cutoff, deadline, max_staleness, reread_sessions, "
-        "quality, source_settings, instruments.",
+        "quality, source_settings, instruments, covariates, exchange_rates, headlines.",
     ),
     "unknown key of an instrument": (
         UNIVERSE,
         "    maturity_years: 10\n",
         "    maturity_years: 10\n    colour: red\n",
         "instruments.us10y.colour: the key 'colour' is unknown; allowed here are id, name, exchange, "
-        "currency, return_kind, maturity_years, sources, publication_lag, safe.",
+        "currency, return_kind, maturity_years, sources, publication_lag, session_expectation, optional, "
+        "safe.",
     ),
     "unknown key of a network": (
         STAGE1,
@@ -73,14 +74,14 @@ MISTAKES = {
         STAGE1,
         "covariates: [us_index]",
         "covariates: [vix]",
-        "instruments.jp_index.covariates: 'vix' is no instrument of universe.yaml; allowed are "
-        f"{INSTRUMENTS}.",
+        "instruments.jp_index.covariates: 'vix' is neither instrument nor covariate of universe.yaml; "
+        f"allowed are {INSTRUMENTS}.",
     ),
     "unknown covariate of all": (
         STAGE1,
         "shrinkage: 0.5",
         "covariates: [vix]",
-        f"covariates: 'vix' is no instrument of universe.yaml; allowed are {INSTRUMENTS}.",
+        f"covariates: 'vix' is neither instrument nor covariate of universe.yaml; allowed are {INSTRUMENTS}.",
     ),
     "unknown feature": (
         STAGE1,
@@ -232,7 +233,8 @@ MISTAKES = {
         UNIVERSE,
         "source: csv, symbol: FUND",
         "source: excel, symbol: FUND",
-        "instruments.uk_fund.sources[0].source: 'excel' is not allowed; allowed is 'sample' or 'csv'.",
+        "instruments.uk_fund.sources[0].source: 'excel' is not allowed; allowed is 'sample', 'csv', "
+        "'yahoo', 'treasury', 'fred' or 'ecos'.",
     ),
     "no source": (
         UNIVERSE,
@@ -311,8 +313,8 @@ MISTAKES = {
     "another base currency": (
         UNIVERSE,
         "max_staleness: 3",
-        "base_currency: USD",
-        "base_currency: 'USD' is not allowed; allowed is 'local'.",
+        "base_currency: dollar",
+        "base_currency: 'dollar' is not allowed; allowed is a text that matches ^(local|[A-Z]{3})$.",
     ),
     "name of another folder": (
         UNIVERSE,

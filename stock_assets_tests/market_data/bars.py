@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from stock_assets.calendars import SessionCalendar
-from stock_assets.config.universe import Instrument, ReturnKind, SourceChoice
+from stock_assets.config.instruments import Instrument, ReturnKind
+from stock_assets.config.sources import SourceChoice
 from stock_assets.market_data.bars import SOURCE_COLUMNS
 from stock_assets.trading_days import TradingDays
 

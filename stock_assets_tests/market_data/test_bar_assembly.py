@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stock_assets.config.universe import ReturnKind
+from stock_assets.config.instruments import ReturnKind
 from stock_assets.errors import CalendarError
 from stock_assets.market_data.bar_assembly import EXPECTED_COLUMNS, assemble_bars, expected_bars
 from stock_assets.market_data.bars import BAR_COLUMNS, SOURCE_COLUMNS

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stock_assets.config.universe import CsvSettings
+from stock_assets.config.sources import CsvSettings
 from stock_assets.errors import BadPayload, SourceUnavailable, UnknownSymbol
 from stock_assets.market_data.bars import SOURCE_COLUMNS
 from stock_assets.market_data.csv_files import CsvSource

@@ -17,6 +17,7 @@ from stock_assets.market_data.history import build_histories
 from stock_assets.market_data.quality import check_bars
 from stock_assets.market_data.sources import build_sources, fetch_rows
 from stock_assets.market_data.yields import par_bond_returns
+from stock_assets.settings import Settings
 from stock_assets.trading_days import TradingDays, decision_time
 from stock_assets_tests import made_up
 
@@ -42,7 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     universe = config.universe
     calendars = made_up.load_calendars(config, folder / "calendars")
     days = made_up.trading_days(config, calendars)
-    sources = build_sources(universe, config.folder)
+    sources = build_sources(universe, config.folder, Settings.from_environment({}))
     expected, bars, findings = {}, [], []
     for instrument in universe.instruments:
         calendar = calendars[instrument.exchange]

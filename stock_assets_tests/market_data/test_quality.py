@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stock_assets.config.universe import QualityLimits, ReturnKind
+from stock_assets.config.instruments import ReturnKind
+from stock_assets.config.universe import QualityLimits
 from stock_assets.market_data.bar_assembly import assemble_bars, expected_bars
 from stock_assets.market_data.bars import BAR_COLUMNS
 from stock_assets.market_data.findings import FINDING_COLUMNS

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from stock_assets.config import load_universe
-from stock_assets.config.universe import Instrument, SourceChoice
+from stock_assets.config.instruments import Instrument
+from stock_assets.config.sources import SourceChoice
 from stock_assets.errors import BadPayload, SourceError, SourceUnavailable, UnknownSymbol
 from stock_assets.market_data.source import PriceSource
 from stock_assets.market_data.sources import build_sources, fetch_rows
+from stock_assets.settings import Settings
 from stock_assets_tests.made_up import CONFIG_DIR
 from stock_assets_tests.market_data.bars import instrument, source_rows
 
@@ -82,6 +84,6 @@ def test_the_last_source_has_the_last_word() -> None:
 )
 def test_a_universe_has_the_sources_that_it_names(folder: Path, names: list[str]) -> None:
     config = load_universe(folder)
-    sources = build_sources(config.universe, config.folder)
+    sources = build_sources(config.universe, config.folder, Settings.from_environment({}))
     assert list(sources) == names
     assert [source.name for source in sources.values()] == names

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stock_assets.config.universe import ReturnKind
+from stock_assets.config.instruments import ReturnKind
 from stock_assets.market_data.total_return import total_return_level
 from stock_assets.market_data.yields import par_bond_returns
 from stock_assets_tests.market_data.bars import instrument
