@@ -27,6 +27,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from stock_assets.cli.interruption import noted_signals
 from stock_assets.cli.step_processes import end_with_the_command
 from stock_assets.defs.jobs import DAILY_JOB, HISTORY_JOB, TRAINING_JOB
 from stock_assets.errors import StockAssetsError
@@ -38,6 +39,8 @@ LAUNCH_TAG = ".dagster/stock_assets_launch"
 _REPOSITORY_TAG = {".dagster/repository": "__repository__@stock_assets"}
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _POLL_SECONDS = 0.3
+_KEPT = "what was finished is kept, and the same command goes on from there."
+_KILLED = "The command that started this run is gone; it was killed or lost its terminal."
 _OWN_ERRORS = f"{StockAssetsError.__module__}."
 
 
@@ -97,27 +100,36 @@ def launch(instance: dg.DagsterInstance, spec: Launch, console: Console, log: Pa
     Raises
     ------
     RunFailed
-        With the steps that failed and their errors, in one sentence each.
+        With the steps that failed and their errors, in one sentence each; or if the command was asked to end
+        meanwhile, even if the run was done before Dagster could act on that.
     """
     mark = uuid.uuid4().hex
     config: dict[str, object] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if spec.in_process:
         config["execution"] = {"config": {"in_process": True}}
-    with _Watcher(instance, mark, spec.title, console), _stderr_to(log):
-        result = dg.execute_job(
-            dg.reconstructable(_JOBS[spec.job]),
-            instance=instance,
-            run_config=config,
-            tags={LAUNCH_TAG: mark, **_REPOSITORY_TAG, **spec.tags},
-            asset_selection=[dg.AssetKey(list(key)) for key in spec.assets] or None,
-        )
-        run_id, succeeded = result.run_id, result.success
-    if not succeeded:
-        raise RunFailed(_failure(instance, run_id, spec.title))
+    result = None
+    with noted_signals() as asked_to_end:
+        try:
+            with _Watcher(instance, mark, spec.title, console), _stderr_to(log):
+                result = dg.execute_job(
+                    dg.reconstructable(_JOBS[spec.job]),
+                    instance=instance,
+                    run_config=config,
+                    tags={LAUNCH_TAG: mark, **_REPOSITORY_TAG, **spec.tags},
+                    asset_selection=[dg.AssetKey(list(key)) for key in spec.assets] or None,
+                )
+        except BaseException:
+            if not asked_to_end():
+                raise
+        if asked_to_end():
+            fail_abandoned_runs(instance, "The command that started this run was interrupted.")
+            raise RunFailed(f"{spec.title} was interrupted; {_KEPT}")
+    if result is not None and not result.success:
+        raise RunFailed(_failure(instance, result.run_id, spec.title))
 
 
-def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
-    """Mark runs as failed that an earlier, killed command line left behind; return how many.
+def fail_abandoned_runs(instance: dg.DagsterInstance, reason: str = _KILLED) -> int:
+    """Mark runs as failed that a command line, such as one that was killed, left behind; return how many.
 
     Only the holder of the runner's lock may call this: no other command line has a run then.
     """
@@ -129,9 +141,7 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
     ]
     runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)) if LAUNCH_TAG in run.tags]
     for run in runs:
-        instance.report_run_failed(
-            run, "The command that started this run is gone; it was killed or lost its terminal."
-        )
+        instance.report_run_failed(run, reason)
     return len(runs)
 
 
@@ -273,11 +283,10 @@ def _description(title: str, running: dict[str, float]) -> str:
 def _failure(instance: dg.DagsterInstance, run_id: str, title: str) -> str:
     records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
     events = [record.event_log_entry.get_dagster_event() for record in records]
-    kept = "what was finished is kept, and the same command goes on from there."
     if any(_was_interrupted(event) for event in events):
-        return f"{title} was interrupted; {kept}"
+        return f"{title} was interrupted; {_KEPT}"
     failures = [f"  {(event.step_key or '').replace('__', '/')}: {_root_error(event)}" for event in events]
-    return "\n".join([f"{title} failed in run {run_id}; {kept}", *failures])
+    return "\n".join([f"{title} failed in run {run_id}; {_KEPT}", *failures])
 
 
 def _was_interrupted(event: dg.DagsterEvent) -> bool:

@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from stock_assets.cli.interruption import end_on_sigterm
 from stock_assets.errors import StockAssetsError
 
 _P = ParamSpec("_P")
@@ -24,6 +25,14 @@ def _sentences(command: Callable[_P, _R]) -> Callable[_P, _R]:
         except StockAssetsError as error:
             click.secho(str(error), fg="red", err=True)
             sys.exit(1)
+        except KeyboardInterrupt:
+            click.secho(
+                "The command was interrupted; what was finished is kept, and the same command goes on from "
+                "there.",
+                fg="red",
+                err=True,
+            )
+            sys.exit(1)
 
     return run
 
@@ -34,6 +43,7 @@ def main() -> None:
 
     The universe is the one that STOCK_ASSETS_UNIVERSE names, sample by default.
     """
+    end_on_sigterm()
 
 
 @main.command()
