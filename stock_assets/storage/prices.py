@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from stock_assets.storage.partitions import insert_rows
 from stock_assets.storage.rows import Record, read_frame, to_records
 from stock_assets.storage.schema import deployment, price_bars
 
-#: Relative difference up to which two closes of a session are the same.
+#: Relative difference up to which two closes of a session are the same, or two dividends, or two splits.
 CLOSE_TOLERANCE = 1e-4
 
 _Key = tuple[str, dt.date]
@@ -22,8 +23,7 @@ _REVISED_DTYPES = {
     "session": "datetime64[s]",
     "trading_day": "datetime64[s]",
     "revision": "int64",
-    "old_close": "float64",
-    "new_close": "float64",
+    **{f"{age}_{name}": "float64" for name in ("close", "dividend", "split") for age in ("old", "new")},
 }
 
 
@@ -35,9 +35,10 @@ class AppendedBars:
     ----------
     added : int
         Number of bars that were not there before.
-    revised : DataFrame, shape (n_revised, 6)
-        The bars whose close was corrected: ``instrument``, ``session``, ``trading_day``, the new
-        ``revision``, ``old_close`` and ``new_close`` in the unit of the bar.
+    revised : DataFrame, shape (n_revised, 10)
+        The bars that were corrected, in the order of instrument and session: ``instrument``, ``session``,
+        ``trading_day``, the new ``revision``; ``old_close`` and ``new_close`` in the unit of the bar, and
+        the same of ``dividend`` and ``split``, 0 where there is none.
     """
 
     added: int
@@ -47,10 +48,12 @@ class AppendedBars:
 def append_bars(
     connection: sa.Connection, bars: pd.DataFrame, *, run_id: str, known_at: dt.datetime
 ) -> AppendedBars:
-    """Store the bars that are new, and a new revision of those whose close has changed.
+    """Store the bars that are new, and a new revision of those that were corrected.
 
-    A close within ``CLOSE_TOLERANCE`` of the newest revision's is the same: the bar is skipped, even
-    if its adjusted close differs. A revision keeps what the bar before it had and it lacks.
+    A bar is corrected if its close, its dividend or its split differs from the newest revision's by more
+    than ``CLOSE_TOLERANCE``: total returns are made of them. An absent dividend is none as long as nobody
+    has named one, and keeps one that was named; only 0 takes it back. A bar that differs in nothing else,
+    such as its adjusted close, is skipped. A revision keeps what the bar before it had and it lacks.
 
     Parameters
     ----------
@@ -82,12 +85,11 @@ def append_bars(
         old = newest.get(_key_of(record))
         if old is None:
             added.append(record)
-        elif not _same_close(old["close"], record["close"]):
+        elif _is_corrected(old, record):
             new = _next_revision(old, record)
             revisions.append(new)
-            corrections.append(
-                (*_key_of(new), new["trading_day"], new["revision"], old["close"], new["close"])
-            )
+            changes = ((old[name] or 0.0, new[name] or 0.0) for name in ("close", "dividend", "split"))
+            corrections.append((*_key_of(new), new["trading_day"], new["revision"], *chain(*changes)))
     insert_rows(connection, price_bars, added + revisions)
     return AppendedBars(len(added), _revised_frame(corrections))
 
@@ -191,7 +193,13 @@ def _key_of(record: Record) -> _Key:
     return record["instrument"], record["session"]
 
 
-def _same_close(old: float, new: float) -> bool:
+def _is_corrected(old: sa.RowMapping, record: Record) -> bool:
+    """Return whether total returns with the bar differ from those with the newest revision."""
+    named = [name for name in ("dividend", "split") if record[name] is not None]
+    return any(not _same(old[name] or 0.0, record[name]) for name in ("close", *named))
+
+
+def _same(old: float, new: float) -> bool:
     return abs(new - old) <= CLOSE_TOLERANCE * max(abs(old), abs(new))
 
 

@@ -68,6 +68,10 @@ def test_another_close_is_the_next_revision(database: sa.Engine) -> None:
             "revision": 1,
             "old_close": 100.0,
             "new_close": 100.5,
+            "old_dividend": 0.0,
+            "new_dividend": 0.0,
+            "old_split": 0.0,
+            "new_split": 0.0,
         }
     ]
     assert second.revised[["revision", "old_close", "new_close"]].values.tolist() == [[2, 100.5, 99.0]]
@@ -95,6 +99,43 @@ def test_a_close_within_one_ten_thousandth_is_the_same(
 ) -> None:
     append(database, bars("us10y", [old], unit="percent"))
     assert len(append(database, bars("us10y", [new], unit="percent"), LATER).revised) == revised
+
+
+@pytest.mark.parametrize("column", ["dividend", "split"])
+@pytest.mark.parametrize(
+    ("old", "new", "revised", "left"),
+    [
+        (np.nan, 1.5, True, 1.5),  # named later
+        (0.0, 1.5, True, 1.5),
+        (1.5, 1.6, True, 1.6),
+        (1.5, 1.5001, False, 1.5),
+        (1.5, 0.0, True, 0.0),  # taken back
+        (1.5, np.nan, False, 1.5),  # the source says nothing of it any more
+        (np.nan, 0.0, False, np.nan),
+        (0.0, np.nan, False, 0.0),
+        (np.nan, np.nan, False, np.nan),
+    ],
+)
+def test_a_payment_that_changes_beside_the_same_close_is_a_revision(
+    database: sa.Engine, column: str, old: float, new: float, revised: bool, left: float
+) -> None:
+    append(database, bars("kor", [100.0], **{column: old}))
+    result = append(database, bars("kor", [100.0], **{column: new}), LATER)
+    with database.begin() as connection:
+        (row,) = read_bars(connection).to_dict("records")
+        (before,) = read_bars(connection, as_of=NOON).to_dict("records")
+    assert (len(result.revised), row["revision"]) == (revised, revised)
+    np.testing.assert_equal([row[column], before[column]], [left, old])
+    if revised:
+        (said,) = result.revised.to_dict("records")
+        assert (said[f"old_{column}"], said[f"new_{column}"]) == (np.nan_to_num(old), new)
+        assert said["old_close"] == said["new_close"] == 100.0
+
+
+def test_a_revised_close_keeps_a_payment_that_the_source_names_no_more(database: sa.Engine) -> None:
+    append(database, bars("kor", [100.0], dividend=1.5, split=2.0))
+    (said,) = append(database, bars("kor", [101.0]), LATER).revised.to_dict("records")
+    assert (said["new_dividend"], said["new_split"]) == (1.5, 2.0)
 
 
 def test_small_corrections_cannot_add_up_unseen(database: sa.Engine) -> None:
@@ -162,6 +203,10 @@ def test_no_bars_are_no_change(database: sa.Engine) -> None:
         "revision": "int64",
         "old_close": "float64",
         "new_close": "float64",
+        "old_dividend": "float64",
+        "new_dividend": "float64",
+        "old_split": "float64",
+        "new_split": "float64",
     }
 
 
