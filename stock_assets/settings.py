@@ -15,6 +15,8 @@ DATABASE_URL_VARIABLE = "STOCK_ASSETS_DATABASE_URL"
 #: Price sources on the network. ``STOCK_ASSETS_FRED_URL`` and so on say where else they are reached than at
 #: their provider, and ``STOCK_ASSETS_FRED_KEY`` and so on hold the keys of those that want one.
 NETWORK_SOURCES = ("yahoo", "treasury", "fred", "ecos")
+#: Those of them that answer nobody without a key.
+SOURCES_WITH_KEY = ("ecos",)
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_UNIVERSE = "sample"

@@ -73,14 +73,22 @@ def load_universe(folder: Path) -> UniverseConfig:
     except ConfigurationError as error:
         mistakes.append(str(error))
     if universe is not None:
-        mistakes += universe_mistakes(folder.name, universe, known_exchanges())
-        if stage1 is not None:
-            mistakes += stage1_mistakes(folder.name, universe, stage1)
-        if portfolios is not None:
-            mistakes += portfolio_mistakes(folder.name, universe, portfolios)
+        mistakes += config_mistakes(folder.name, universe, stage1, portfolios)
     if mistakes or universe is None or stage1 is None:
         raise ConfigurationError("\n".join(mistakes))
     return UniverseConfig(folder, universe, stage1, portfolios, overrides)
+
+
+def config_mistakes(
+    folder: str, universe: Universe, stage1: Stage1Config | None, portfolios: PortfoliosConfig | None
+) -> list[str]:
+    """Return what does not hold between the files of the folder of that name, a sentence a mistake."""
+    mistakes = universe_mistakes(folder, universe, known_exchanges())
+    if stage1 is not None:
+        mistakes += stage1_mistakes(folder, universe, stage1)
+    if portfolios is not None:
+        mistakes += portfolio_mistakes(folder, universe, portfolios)
+    return mistakes
 
 
 def _read(path: Path, model: type[_Model], mistakes: list[str]) -> _Model | None:
