@@ -2,19 +2,24 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from stock_assets.calendars import SessionCalendar, load_calendar
 from stock_assets.config import UniverseConfig, load_universe
-from stock_assets.config.universe import Universe
+from stock_assets.config.base_currency import rates_of
+from stock_assets.config.universe import LOCAL, Universe
+from stock_assets.pipeline.usable import usable_config
 from stock_assets.settings import Settings
 from stock_assets.trading_days import TradingDays
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,17 @@ class Deployment:
     ----------
     settings : Settings
     config : UniverseConfig
+        With the instruments that a source can be used for.
     calendars : dict of str to SessionCalendar
         By exchange, from ``history_start`` on.
+    dropped : dict of str to str
+        Why each optional instrument that ``universe.yaml`` has and ``config`` has not was left out, by id.
     """
 
     settings: Settings
     config: UniverseConfig
     calendars: dict[str, SessionCalendar]
+    dropped: dict[str, str] = field(default_factory=dict)
 
     @property
     def universe(self) -> Universe:
@@ -42,9 +51,12 @@ class Deployment:
     def instrument_set(self) -> str:
         """A name of these instruments in this order, under which networks over all of them are registered.
 
-        The Sharpe net of others gives weights for instruments that are not there, or none for some.
+        The Sharpe net of others gives weights for instruments that are not there, or none for some. Optional
+        ones that were left out are not among them: when a key comes or goes, so does the name. One of
+        another base currency has learned from other returns, so the name ends in that currency.
         """
-        return f"set-{_digest(self.universe.instrument_ids)}"
+        base = self.universe.base_currency
+        return f"set-{_digest(self.universe.instrument_ids)}" + ("" if base == LOCAL else f"-{base}")
 
     @cached_property
     def prediction_settings(self) -> str:
@@ -59,7 +71,13 @@ class Deployment:
         """
         portfolios = self.config.portfolios
         safe = [instrument.safe for instrument in self.universe.instruments]
-        rest = _digest(self.prediction_settings, safe, portfolios and portfolios.model_dump(mode="json"))
+        rates = rates_of(self.universe)
+        rest = _digest(
+            self.prediction_settings,
+            safe,
+            portfolios and portfolios.model_dump(mode="json"),
+            *([rates] if rates else []),  # a universe that needs none keeps its name
+        )
         return f"{self.instrument_set}/{rest}"
 
     @cached_property
@@ -106,9 +124,11 @@ def open_deployment(settings: Settings) -> Deployment:
     Raises
     ------
     ConfigurationError
-        If the configuration is wrong anywhere.
+        If the configuration is wrong anywhere, or a required instrument has no source that can be used.
     """
-    config = load_universe(settings.universe_dir)
+    config, dropped = usable_config(load_universe(settings.universe_dir), settings)
+    for sentence in dropped.values():
+        _log.warning("%s", sentence)
     calendars = {
         exchange: load_calendar(
             exchange,
@@ -119,7 +139,7 @@ def open_deployment(settings: Settings) -> Deployment:
         )
         for exchange in config.universe.exchanges
     }
-    return Deployment(settings, config, calendars)
+    return Deployment(settings, config, calendars, dropped)
 
 
 #: Sessions after ``end`` that must be known: returns that start on the last days need their next session.

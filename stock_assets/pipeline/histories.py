@@ -24,13 +24,16 @@ class MarketView:
     Attributes
     ----------
     histories : dict of str to InstrumentHistory
-        All instruments in the order of the universe, up to the last of the days.
+        Everything that the universe prices, in its order, up to the last of the days.
     staleness : dict of str to ndarray of int64, shape (n_days,)
         How many sessions of an instrument have fallen due since its last bar, by day.
+    has_bar : dict of str to ndarray of bool, shape (n_days,)
+        Whether any bar of an instrument belongs to the day or to one before.
     """
 
     histories: dict[str, InstrumentHistory]
     staleness: dict[str, np.ndarray]
+    has_bar: dict[str, np.ndarray]
 
 
 def load_histories(
@@ -53,8 +56,11 @@ def market_view(deployment: Deployment, connection: sa.Connection, days: Sequenc
         deadline=universe.deadline,
         max_staleness=universe.max_staleness,
     )
-    columns = dict(zip(states.instruments, states.staleness.T, strict=True))
-    return MarketView(build_histories(universe, bars, deployment.history_days), columns)
+    return MarketView(
+        histories=build_histories(universe, bars, deployment.history_days),
+        staleness=dict(zip(states.instruments, states.staleness.T, strict=True)),
+        has_bar=dict(zip(states.instruments, ~np.isnat(states.last_sessions).T, strict=True)),
+    )
 
 
 def require_prices(

@@ -14,9 +14,10 @@ from stock_assets.errors import ConfigurationError, NotPublishable
 from stock_assets.learning.loop import OnEpoch
 from stock_assets.learning.randomness import single_threaded
 from stock_assets.pipeline.assets import weights_asset
+from stock_assets.pipeline.base_currency import rate_problems, rate_remarks, rates_by_instrument, used_rates
 from stock_assets.pipeline.deployment import Deployment
 from stock_assets.pipeline.histories import MarketView, load_histories, market_view, require_prices
-from stock_assets.pipeline.model_inputs import ModelInputs, gather_predictions, gather_sharpe_net
+from stock_assets.pipeline.model_inputs import gather_predictions, gather_sharpe_net
 from stock_assets.pipeline.outcomes import Outcome, day_problems, outcome_frame
 from stock_assets.pipeline.registry import figures, register
 from stock_assets.portfolio.fallback import PortfolioResult
@@ -98,17 +99,18 @@ def train(
         As ``train_sharpe_net``.
     """
     config = portfolios_config(deployment)
+    # What merely helps to predict instruments does not enter, and does not have to be there.
+    read = (*deployment.universe.instrument_ids, *used_rates(deployment))
     with read_transaction(engine) as connection:
-        require_prices(deployment, connection, cutoff)
-        histories = load_histories(
-            deployment, connection, before=cutoff, only=deployment.universe.instrument_ids
-        )
+        require_prices(deployment, connection, cutoff, only=read)
+        histories = load_histories(deployment, connection, before=cutoff, only=read)
     with single_threaded():
         trained = train_sharpe_net(
             [histories[name] for name in deployment.universe.instrument_ids],
             deployment.history_days.as_array,
             config.sharpe_net,
             cutoff,
+            rates=rates_by_instrument(deployment, histories),
             risk_free=config.risk_free_per_session,
             on_epoch=on_epoch,
             logger=logger,
@@ -152,8 +154,16 @@ def weigh_days(
         view = market_view(deployment, connection, days)
         known_days = deployment.history_days.as_array
         histories = [view.histories[name] for name in deployment.universe.instrument_ids]
-        grid = level_grid(histories, known_days[known_days <= np.datetime64(days[-1])])
-        problems = _stale_days(deployment, view, days) | day_problems(connection, days)
+        grid = level_grid(
+            histories,
+            known_days[known_days <= np.datetime64(days[-1])],
+            rates_by_instrument(deployment, view.histories),
+        )
+        problems = (
+            rate_problems(deployment, view, days, config.covariance)
+            | _stale_days(deployment, view, days)
+            | day_problems(connection, days)
+        )
         if model == "sharpe_net":
             with single_threaded():
                 gathered = gather_sharpe_net(deployment, connection, grid, days)
@@ -161,6 +171,7 @@ def weigh_days(
             gathered = gather_predictions(deployment, connection, days)
         previous = last_weights_before(connection, model, days[0])
     problems = gathered.problems | problems
+    remarks = [gathered.remarks, rate_remarks(deployment, view, days)]
     with single_threaded():
         inputs = build_inputs(
             grid,
@@ -170,7 +181,7 @@ def weigh_days(
             predictions=gathered.predictions,
             network_weights=gathered.network_weights,
         )
-        portfolios, outcomes = _solve(model, days, inputs, problems, gathered, config)
+        portfolios, outcomes = _solve(model, days, inputs, problems, remarks, config)
     report = WeightsReport(
         instruments=grid.instruments,
         portfolios=portfolios,
@@ -190,14 +201,16 @@ def weigh_days(
 
 
 def _stale_days(deployment: Deployment, view: MarketView, days: Sequence[date]) -> dict[date, Outcome]:
-    """Return the days on which an instrument's last bar is too old for any portfolio to hold it."""
+    """Return the days on which an instrument's last bar, or its currency's, is too old for any portfolio."""
     limit = deployment.universe.max_staleness
+    titles = {name: name for name in deployment.universe.instrument_ids}
+    titles |= {name: f"the exchange rate {name}" for name in used_rates(deployment)}
     problems = {}
     for position, day in enumerate(days):
         old = [
-            f"{name} ({lag[position]} sessions)"
-            for name, lag in view.staleness.items()
-            if lag[position] > limit
+            f"{title} ({view.staleness[name][position]} sessions)"
+            for name, title in titles.items()
+            if view.staleness[name][position] > limit
         ]
         if old:
             reason = (
@@ -212,7 +225,7 @@ def _solve(
     days: Sequence[date],
     inputs: Sequence[PortfolioInputs],
     problems: Mapping[date, Outcome],
-    gathered: ModelInputs,
+    remarks_of_days: Sequence[Mapping[date, str]],
     config: PortfoliosConfig,
 ) -> tuple[dict[date, dict[Profile, PortfolioResult]], list[Outcome]]:
     asset = weights_asset(model)
@@ -229,9 +242,8 @@ def _solve(
             continue
         portfolios[day] = results
         rows = len(results) * len(day_inputs.instruments)
-        remarks = [f"{profile}: {result.reason}" for profile, result in results.items() if result.reason]
-        if day in gathered.remarks:
-            remarks.insert(0, gathered.remarks[day])
+        remarks = [of_days[day] for of_days in remarks_of_days if day in of_days]
+        remarks += [f"{profile}: {result.reason}" for profile, result in results.items() if result.reason]
         outcomes.append(Outcome(day, asset, "published", " ".join(remarks) or None, rows))
     return portfolios, outcomes
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import numpy as np
@@ -15,6 +15,7 @@ from stock_assets.learning.loop import OnEpoch
 from stock_assets.learning.randomness import single_threaded
 from stock_assets.market_data.bars import InstrumentHistory
 from stock_assets.pipeline.assets import prediction_asset
+from stock_assets.pipeline.covariates import covariate_problem, covariate_remarks, require_covariates
 from stock_assets.pipeline.deployment import Deployment
 from stock_assets.pipeline.histories import MarketView, load_histories, market_view, require_prices
 from stock_assets.pipeline.outcomes import Outcome, day_problems, outcome_frame
@@ -74,7 +75,7 @@ def train(
     StorageError
         If a trading day before the cutoff has no prices yet.
     InsufficientHistory, TrainingDiverged
-        As ``train_instrument``.
+        As ``train_instrument``; the former too if a covariate has no bars.
     """
     config = deployment.config.stage1.for_instrument(instrument)
     with read_transaction(engine) as connection:
@@ -82,6 +83,7 @@ def train(
         histories = load_histories(
             deployment, connection, before=cutoff, only=(instrument, *config.covariates)
         )
+    require_covariates(instrument, config.covariates, histories, cutoff)
     with single_threaded():
         trained = train_instrument(
             histories[instrument], histories, config, cutoff, on_epoch=on_epoch, logger=logger
@@ -151,7 +153,7 @@ def _predict_instrument(
     problems: Mapping[date, Outcome],
 ) -> tuple[pd.DataFrame, list[Outcome]]:
     asset = prediction_asset(instrument)
-    predicted, damaged = _predict_by_model(deployment, view.histories[instrument], view.histories, models)
+    passes = _predict_by_model(deployment, view.histories[instrument], view.histories, models)
     stale = view.staleness[instrument]
     limit = deployment.universe.max_staleness
     horizon = deployment.config.stage1.horizon
@@ -159,6 +161,7 @@ def _predict_instrument(
     outcomes: list[Outcome] = []
     for position, day in enumerate(days):
         model = models.get(day)
+        covariates = () if model is None else passes.covariates.get(model.model_id, ())
         if day in problems:
             outcomes.append(problems[day].of(asset))
         elif model is None:
@@ -172,24 +175,45 @@ def _predict_instrument(
                 f"train the cutoff {model.cutoff} again."
             )
             outcomes.append(Outcome(day, asset, "refused", reason))
-        elif model.model_id in damaged:
-            outcomes.append(Outcome(day, asset, "refused", damaged[model.model_id]))
+        elif model.model_id in passes.unusable:
+            outcomes.append(Outcome(day, asset, "refused", passes.unusable[model.model_id]))
         elif stale[position] > limit:
             reason = (
                 f"The last bar of {instrument} lags {stale[position]} of its sessions behind, more than the "
                 f"{limit} that max_staleness allows."
             )
             outcomes.append(Outcome(day, asset, "refused", reason))
-        elif not np.isfinite(predicted[day][0]):
+        elif problem := covariate_problem(view, instrument, covariates, days, position, limit):
+            outcomes.append(Outcome(day, asset, "refused", problem))
+        elif not np.isfinite(passes.predicted[day][0]):
             reason = f"{instrument} has too few sessions before {day} for a window of its network."
             outcomes.append(Outcome(day, asset, "refused", reason))
         else:
-            value, as_of_session = predicted[day]
+            value, as_of_session = passes.predicted[day]
             rows.append((day, instrument, value, as_of_session, model.cutoff, model.model_id, False))
-            outcomes.append(
-                Outcome(day, asset, "published", _remark(deployment, day, model, int(stale[position])), 1)
-            )
+            remarks = _remarks(deployment, day, model, int(stale[position]))
+            remarks += covariate_remarks(view, covariates, position)
+            outcomes.append(Outcome(day, asset, "published", " ".join(remarks) or None, 1))
     return pd.DataFrame(rows, columns=list(_DTYPES)), outcomes
+
+
+@dataclass(frozen=True, eq=False)
+class _Passes:
+    """What the networks of one instrument say.
+
+    Attributes
+    ----------
+    predicted : dict of date to (float, datetime64[D])
+        Prediction and last session of each day.
+    covariates : dict of str to tuple of str
+        What each network was trained to read beside the instrument, by model id.
+    unusable : dict of str to str
+        Why a network says nothing, by model id.
+    """
+
+    predicted: dict[date, tuple[float, np.datetime64]] = field(default_factory=dict)
+    covariates: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
 
 
 def _predict_by_model(
@@ -197,18 +221,24 @@ def _predict_by_model(
     history: InstrumentHistory,
     histories: Mapping[str, InstrumentHistory],
     models: Mapping[date, ModelRecord],
-) -> tuple[dict[date, tuple[float, np.datetime64]], dict[str, str]]:
-    """Return prediction and last session of each day, one pass a model, and the models that are damaged."""
-    found: dict[date, tuple[float, np.datetime64]] = {}
-    damaged: dict[str, str] = {}
+) -> _Passes:
+    """Predict each day, one pass a model; one that cannot be used costs this instrument its predictions."""
+    found = _Passes()
     for record in {model.model_id: model for model in models.values()}.values():
         days = sorted(day for day, model in models.items() if model.model_id == record.model_id)
         try:
             model = load_model(deployment.settings.artifact_dir, record.sha256)
         except ArtifactError as error:
-            # It costs this instrument its predictions, and the others nothing.
-            damaged[record.model_id] = str(error)
+            found.unusable[record.model_id] = str(error)
             continue
+        gone = [name for name in model.config.covariates if name not in histories]
+        if gone:
+            found.unusable[record.model_id] = (
+                f"The network {record.model_id} reads {', '.join(gone)}, which universe.yaml does not price; "
+                f"train the cutoff {record.cutoff} again."
+            )
+            continue
+        found.covariates[record.model_id] = model.config.covariates
         with single_threaded():
             predictions: Predictions = predict(
                 model, history, histories, np.array(days, dtype="datetime64[D]")
@@ -216,18 +246,18 @@ def _predict_by_model(
         for day, value, session in zip(
             days, predictions.predicted_return, predictions.as_of_session, strict=True
         ):
-            found[day] = (float(value), session)
-    return found, damaged
+            found.predicted[day] = (float(value), session)
+    return found
 
 
-def _remark(deployment: Deployment, day: date, model: ModelRecord, stale: int) -> str | None:
+def _remarks(deployment: Deployment, day: date, model: ModelRecord, stale: int) -> list[str]:
     remarks = []
     wanted = cutoff_for(deployment.universe.cutoffs, day)
     if model.cutoff != wanted:
         remarks.append(f"The cutoff {wanted} was never trained; the network of {model.cutoff} is used.")
     if stale:
         remarks.append(f"The last bar lags {stale} of the instrument's sessions behind.")
-    return " ".join(remarks) or None
+    return remarks
 
 
 def _next_decision(deployment: Deployment, day: date) -> datetime:

@@ -8,14 +8,23 @@ Two grids answer two questions. ``level_grid`` says what was known at the decisi
 feeds every decision. ``realised_grid`` says at which close an instrument stood at that time, whether
 or not its source had published it, and is for labels: what a position earned depends on when the
 exchange closed, not on when somebody wrote it down.
+
+In a base currency an instrument's level is its own one times that of its exchange rate, each as the grid
+has it: the rate of a day is the last one that was known, or made, until then. So the currency moves the
+level of a closed market too. A yield counts as the bond behind it, whose value is converted likewise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from stock_assets.market_data.bars import InstrumentHistory
+
+#: Histories of exchange rates by instrument id. What is not in it is in the base currency, or keeps its own.
+Rates = Mapping[str, InstrumentHistory]
+NO_RATES: Rates = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class LevelGrid:
     instruments : tuple of str
         Ids in the order of the columns.
     levels : ndarray of float64, shape (n_days, n_instruments)
-        Total-return level; NaN where there is none yet.
+        Total-return level; NaN where there is none yet, or none of its exchange rate.
     """
 
     days: np.ndarray
@@ -76,7 +85,7 @@ class RealisedGrid:
     Attributes
     ----------
     grid : LevelGrid
-        NaN before an instrument's first close, and after its last close that is known.
+        NaN before the first close of an instrument or its exchange rate, and after the last that is known.
     known_on : ndarray of datetime64[D], shape (n_days,)
         Trading day by which every level of the row is known; no day before the row's own.
     """
@@ -85,7 +94,9 @@ class RealisedGrid:
     known_on: np.ndarray
 
 
-def level_grid(histories: Sequence[InstrumentHistory], days: np.ndarray) -> LevelGrid:
+def level_grid(
+    histories: Sequence[InstrumentHistory], days: np.ndarray, rates: Rates = NO_RATES
+) -> LevelGrid:
     """Return the levels that are known at the decision time of each day.
 
     Parameters
@@ -94,6 +105,8 @@ def level_grid(histories: Sequence[InstrumentHistory], days: np.ndarray) -> Leve
         One an instrument, in the order of the columns.
     days : array of datetime64[D], shape (n_days,)
         Trading days, strictly increasing.
+    rates : mapping of str to InstrumentHistory
+        The exchange rate of each instrument that is to be converted.
 
     Returns
     -------
@@ -101,11 +114,19 @@ def level_grid(histories: Sequence[InstrumentHistory], days: np.ndarray) -> Leve
         The last level that belongs to each day or to one before; NaN before the first bar.
     """
     grid = _strictly_increasing(days)
-    columns = [_last_level(history.level, history.trading_days, grid) for history in histories]
+    columns = []
+    for history in histories:
+        column = _last_level(history.level, history.trading_days, grid)
+        rate = rates.get(history.instrument)
+        if rate is not None:
+            column = column * _last_level(rate.level, rate.trading_days, grid)
+        columns.append(column)
     return _grid(grid, histories, columns)
 
 
-def realised_grid(histories: Sequence[InstrumentHistory], days: np.ndarray) -> RealisedGrid:
+def realised_grid(
+    histories: Sequence[InstrumentHistory], days: np.ndarray, rates: Rates = NO_RATES
+) -> RealisedGrid:
     """Return the levels of the last closes before the decision time of each day.
 
     Only bars that belong to the last of ``days`` or before are read: later data changes nothing.
@@ -116,20 +137,32 @@ def realised_grid(histories: Sequence[InstrumentHistory], days: np.ndarray) -> R
         One an instrument, in the order of the columns.
     days : array of datetime64[D], shape (n_days,)
         Trading days, strictly increasing.
+    rates : mapping of str to InstrumentHistory
+        The exchange rate of each instrument that is to be converted.
     """
     grid = _strictly_increasing(days)
     columns = []
     known_on = grid.copy()
     for history in histories:
-        known = history.until(grid[-1]) if len(grid) else history
-        column = _last_level(known.level, known.closing_days, grid)
-        if len(known):
-            # A close may follow that is not published yet: a level carried there would make up a return.
-            column[grid > known.closing_days[-1]] = np.nan
-            published = _last_value(known.trading_days, known.closing_days, grid, np.datetime64("NaT"))
+        column, published = _realised(history, grid)
+        known_on = np.fmax(known_on, published)
+        rate = rates.get(history.instrument)
+        if rate is not None:
+            rate_column, published = _realised(rate, grid)
+            column = column * rate_column
             known_on = np.fmax(known_on, published)
         columns.append(column)
     return RealisedGrid(_grid(grid, histories, columns), known_on)
+
+
+def _realised(history: InstrumentHistory, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the level at the last close of each day, and on which day it is known; NaN and NaT before."""
+    known = history.until(days[-1]) if len(days) else history
+    column = _last_level(known.level, known.closing_days, days)
+    if len(known):
+        # A close may follow that is not published yet: a level carried there would make up a return.
+        column[days > known.closing_days[-1]] = np.nan
+    return column, _last_value(known.trading_days, known.closing_days, days, np.datetime64("NaT"))
 
 
 def _last_level(level: np.ndarray, level_days: np.ndarray, days: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from stock_assets.learning.loop import FitResult, OnEpoch, Samples, fit
 from stock_assets.learning.randomness import seeded
 from stock_assets.market_data.bars import InstrumentHistory
 from stock_assets.portfolio.benchmarks import equal_weight, inverse_volatility
-from stock_assets.portfolio.levels import LevelGrid
+from stock_assets.portfolio.levels import NO_RATES, LevelGrid, Rates
 from stock_assets.portfolio.sharpe_model import SharpeNetMetrics, SharpeNetModel, TrainedSharpeNet
 from stock_assets.portfolio.sharpe_network import VOLATILITY_FLOOR, NegativeSharpeRatio, SharpeNetwork
 from stock_assets.portfolio.sharpe_windows import (
@@ -42,6 +42,7 @@ def train_sharpe_net(
     config: SharpeNetConfig,
     cutoff: date,
     *,
+    rates: Rates = NO_RATES,
     risk_free: float = 0.0,
     on_epoch: OnEpoch | None = None,
     logger: logging.Logger | None = None,
@@ -60,6 +61,8 @@ def train_sharpe_net(
         Windows, network and training.
     cutoff : date
         The cutoff.
+    rates : mapping of str to InstrumentHistory
+        The exchange rate of each instrument whose returns are to be converted.
     risk_free : float
         Decimal risk-free return per session.
     on_epoch : callable, optional
@@ -76,7 +79,7 @@ def train_sharpe_net(
     """
     started = time.perf_counter()
     log = logger or logging.getLogger(__name__)
-    samples = training_windows(histories, days, config, cutoff)
+    samples = training_windows(histories, days, config, cutoff, rates)
     log.info(
         "Sharpe net: %d training windows to %s, %d validation windows to %s",
         len(samples.train),

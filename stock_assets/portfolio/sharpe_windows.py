@@ -23,7 +23,7 @@ from stock_assets.errors import InsufficientHistory
 from stock_assets.learning.scaling import Scaler
 from stock_assets.learning.splits import split
 from stock_assets.market_data.bars import InstrumentHistory
-from stock_assets.portfolio.levels import LevelGrid, level_grid, realised_grid
+from stock_assets.portfolio.levels import NO_RATES, LevelGrid, Rates, level_grid, realised_grid
 
 #: Grid days from the decision to the close at which a position can first be entered.
 ENTRY_DELAY = 1
@@ -88,7 +88,11 @@ def past_returns(grid: LevelGrid, rows: np.ndarray, lookback: int) -> np.ndarray
 
 
 def training_windows(
-    histories: Sequence[InstrumentHistory], days: np.ndarray, config: SharpeNetConfig, cutoff: date
+    histories: Sequence[InstrumentHistory],
+    days: np.ndarray,
+    config: SharpeNetConfig,
+    cutoff: date,
+    rates: Rates = NO_RATES,
 ) -> SharpeTrainingSet:
     """Return everything that a model of a cutoff may learn from.
 
@@ -102,6 +106,8 @@ def training_windows(
         Lookback, horizon, stride and validation share.
     cutoff : date
         Labels that are known on the cutoff or later are left out.
+    rates : mapping of str to InstrumentHistory
+        The exchange rate of each instrument whose returns are to be converted, read as the histories are.
 
     Raises
     ------
@@ -110,7 +116,7 @@ def training_windows(
     """
     past_days = np.asarray(days, dtype="datetime64[D]")
     past_days = past_days[past_days < np.datetime64(cutoff, "D")]
-    known, realised = level_grid(histories, past_days), realised_grid(histories, past_days)
+    known, realised = level_grid(histories, past_days, rates), realised_grid(histories, past_days, rates)
     decisions = np.arange(max(len(past_days) - ENTRY_DELAY - config.horizon, 0))
     past = past_returns(known, decisions, config.lookback)
     ahead = _next_returns(realised.grid, decisions, config.horizon)
