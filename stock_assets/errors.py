@@ -54,12 +54,20 @@ class BadPayload(SourceError, ValueError):
     """The source answered with something that cannot be read as bars."""
 
 
+class FeedError(StockAssetsError):
+    """A feed of headlines gave none: it was not reached, or what it answered is no feed with items."""
+
+
 class StorageError(StockAssetsError):
     """The database is not in a state that this package can work with."""
 
 
 class InvalidRow(StorageError, ValueError):
     """A row that must not reach a table: a missing key, a value that is not finite."""
+
+
+class NothingToRelease(StorageError, LookupError):
+    """A bar that is to be released, and that nothing holds."""
 
 
 class InsufficientHistory(StockAssetsError, ValueError):

@@ -14,19 +14,28 @@ FindingKind = Literal[
     "duplicate_session",
     "invalid_close",
     "invalid_action",
+    "unit_mismatch",
+    "jump_denied_by_next_bar",
+    "jump_denied_by_second_source",
     "unexpected_session",
     "broken_ohlc",
     "stale_repeat",
     "jump",
+    "source_disagreement",
 ]
+Severity = Literal["blocked", "held", "warning"]
 FINDING_COLUMNS = ("instrument", "session", "kind", "severity", "trading_day", "detail", "value")
 
-_BLOCKED: tuple[FindingKind, ...] = (
-    "missing_session",
-    "duplicate_session",
-    "invalid_close",
-    "invalid_action",
-)
+#: The severity of the kinds that are more than a warning.
+_SEVERITIES: dict[FindingKind, Severity] = {
+    "missing_session": "blocked",
+    "duplicate_session": "blocked",
+    "invalid_close": "blocked",
+    "invalid_action": "blocked",
+    "unit_mismatch": "blocked",
+    "jump_denied_by_next_bar": "held",
+    "jump_denied_by_second_source": "held",
+}
 _DATES = ("session", "trading_day")
 #: The columns of bars or of expected bars by name: dates as datetime64[D], the rest as float64.
 BarArrays = dict[str, np.ndarray]
@@ -38,8 +47,11 @@ class Finding:
 
     Attributes
     ----------
-    session, trading_day : datetime64[D]
-        The session, and the day that its bar belongs to.
+    session : datetime64[D]
+        The session that it is about.
+    trading_day : datetime64[D]
+        The day whose check found it: the one that the session's bar belongs to, or the one of the next bar
+        if only that one shows it.
     kind : FindingKind
         What was found.
     detail : str
@@ -70,7 +82,7 @@ def findings_frame(instrument: str, found: Iterable[Finding]) -> pd.DataFrame:
         "instrument": [instrument] * len(ordered),
         "session": np.array([finding.session for finding in ordered], dtype="datetime64[s]"),
         "kind": [finding.kind for finding in ordered],
-        "severity": ["blocked" if finding.kind in _BLOCKED else "warning" for finding in ordered],
+        "severity": [_SEVERITIES.get(finding.kind, "warning") for finding in ordered],
         "trading_day": np.array([finding.trading_day for finding in ordered], dtype="datetime64[s]"),
         "detail": [finding.detail for finding in ordered],
         "value": np.where(np.isfinite(values), values, np.nan),

@@ -1,29 +1,46 @@
-"""What is wrong with bars: which must not be stored, and which deserve a look.
+"""What is wrong with bars: which must not be stored, which must not be used, and which deserve a look.
 
 A finding is about one instrument and one session. ``blocked`` findings keep a bar out of the tables, or
-say that there is none; with a ``warning`` the bar is stored all the same: markets do fall by half in a
-day, and quiet stocks do close at the same price four times.
+say that there is none. A ``held`` bar is stored and not used, from the trading day of the finding on, until
+somebody releases it. With a ``warning`` the bar is used all the same: markets do fall by half in a day, and
+quiet stocks do close at the same price four times.
 
-=================== ======== ======================================================================
-kind                severity found when
-=================== ======== ======================================================================
-missing_session     blocked  the calendar has a session and the source no bar
-duplicate_session   blocked  the source has several bars of a session: nobody knows which is right
-invalid_close       blocked  the close is not finite, or not above 0 (a yield: not above −100 %)
-invalid_action      blocked  a dividend below 0 or a split below 0, or one that is not finite
-unexpected_session  warning  there is a bar on a day that is no session: calendars are wrong at times
-broken_ohlc         warning  open, high, low or volume cannot be; they are stored as absent
-stale_repeat        warning  the last ``stale_repeats`` closes are equal
-jump                warning  the return since the last close is beyond ``jump``; for a yield, the change
-                             is beyond ``jump_basis_points``
-=================== ======== ======================================================================
+============================ ======== =============================================================
+kind                         severity found when
+============================ ======== =============================================================
+missing_session              blocked  the calendar has a session and the source no bar
+duplicate_session            blocked  the source has several bars of a session: nobody knows which
+                                      is right
+invalid_close                blocked  the close is not finite, or not above 0 (a yield: not above
+                                      −100 %)
+invalid_action               blocked  a dividend below 0 or a split below 0, or one that is not
+                                      finite
+unit_mismatch                blocked  a yield is about 10 or 100 times the last one, or a tenth or a
+                                      hundredth of it, and changed by more than a jump
+jump_denied_by_next_bar      held     the close jumps, and the next one undoes it; found on the
+                                      trading day of that next bar
+jump_denied_by_second_source held     the close jumps, and a second source's close of the session
+                                      differs by more than ``disagreement``
+unexpected_session           warning  there is a bar on a day that is no session: calendars are
+                                      wrong at times
+broken_ohlc                  warning  open, high, low or volume cannot be; they are stored as absent
+stale_repeat                 warning  the last ``stale_repeats`` closes are equal
+jump                         warning  the return since the last close that is believed is beyond
+                                      ``jump``; for a yield, the change is beyond
+                                      ``jump_basis_points``
+source_disagreement          warning  a second source's close of the session differs by more than
+                                      ``disagreement``; for a yield,
+                                      ``disagreement_basis_points``
+============================ ======== =============================================================
 
-The same bars give the same findings whether one day is judged or a range, as long as the closes before
-come along: ``context_sessions`` says how many.
+The same bars give the same findings whether one day is judged or a range, as long as the closes before, and
+what the second source says of them, come along: ``context_sessions`` says how many. ``jumps`` says which
+closes are believed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -31,10 +48,12 @@ import pandas as pd
 from stock_assets.config.instruments import Instrument
 from stock_assets.config.universe import QualityLimits
 from stock_assets.market_data.bars import dates_of
+from stock_assets.market_data.closes import Closes, MoveLimits
 from stock_assets.market_data.findings import BarArrays, Finding, bar_arrays, each_close, findings_frame
+from stock_assets.market_data.jumps import CONTEXT_SESSIONS, Testimony, judge_moves
+from stock_assets.market_data.second_opinion import SecondOpinion
+from stock_assets.market_data.units import unit_mismatches
 from stock_assets.market_data.yields import LOWEST_YIELD
-
-_BASIS_POINTS = 100.0  # in one percent
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +63,10 @@ class QualityReport:
     Attributes
     ----------
     bars : DataFrame
-        The bars that may be stored, columns ``BAR_COLUMNS``, in the order of sessions.
+        The bars that may be stored, columns ``BAR_COLUMNS``, in the order of sessions; held ones too.
     findings : DataFrame
         Columns ``FINDING_COLUMNS``, in the order of sessions and kinds, each pair of them once:
-        ``severity`` is "blocked" or "warning", ``detail`` a sentence, ``value`` the number that it is
+        ``severity`` is "blocked", "held" or "warning", ``detail`` a sentence, ``value`` the number that it is
         about, NaN if there is none that is finite.
     """
 
@@ -57,7 +76,7 @@ class QualityReport:
 
 def context_sessions(limits: QualityLimits) -> int:
     """Return how many closes before the first judged bar are needed."""
-    return max(limits.stale_repeats - 1, 1)
+    return max(limits.stale_repeats - 1, CONTEXT_SESSIONS)
 
 
 def check_bars(
@@ -66,6 +85,8 @@ def check_bars(
     expected: pd.DataFrame,
     previous: pd.DataFrame,
     limits: QualityLimits,
+    second: SecondOpinion | None = None,
+    released: Collection[date] = (),
 ) -> QualityReport:
     """Judge the bars of one instrument.
 
@@ -79,24 +100,40 @@ def check_bars(
         The rows of ``expected_bars`` that the source was asked for and that have fallen due.
     previous : DataFrame
         Columns ``session`` and ``close`` of stored bars; of those before the first judged session
-        the last ``context_sessions`` are looked at.
+        the last ``context_sessions`` are looked at. Held bars are among them.
     limits : QualityLimits
-        When a warning is written.
+        What is too much.
+    second : SecondOpinion, optional
+        What another source says of the judged sessions and of those before them.
+    released : collection of date
+        Sessions whose bars somebody has released: they are right, whatever is found of them.
     """
     found = list(_missing_sessions(instrument, bars, expected))
+
     # Each check sees what the ones before let through, so that a bar is blocked once.
-    for check in (_duplicate_sessions, _invalid_closes, _invalid_actions):
+    def other_units(_: Instrument, arrays: BarArrays) -> Iterator[Finding]:
+        return unit_mismatches(instrument, arrays, Closes.of(arrays, previous, 1), limits)
+
+    for check in (_duplicate_sessions, _invalid_closes, _invalid_actions, other_units):
         blocked = list(check(instrument, bar_arrays(bars)))
         found += blocked
         sessions = np.array([finding.session for finding in blocked], dtype="datetime64[D]")
         bars = bars[~np.isin(dates_of(bars["session"]), sessions)]
     arrays = bar_arrays(bars)
     broken = _is_broken(instrument, arrays)
-    closes = _Closes.of(arrays, previous, limits)
+    closes = Closes.of(arrays, previous, context_sessions(limits))
     found += _broken_ohlc(arrays, broken)
     found += _unexpected_sessions(instrument, arrays, expected)
     found += _stale_repeats(arrays, closes, limits)
-    found += _jumps(instrument, arrays, closes, limits)
+    found += judge_moves(
+        closes,
+        arrays,
+        _paid(instrument, arrays),
+        MoveLimits.of(instrument, limits),
+        Testimony.of(
+            closes, second, np.array(sorted(released), dtype="datetime64[D]"), lowest=_lowest(instrument)
+        ),
+    )
     return QualityReport(_mended(bars, broken), findings_frame(instrument.id, found))
 
 
@@ -181,30 +218,7 @@ def _unexpected_sessions(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Closes:
-    """The closes that are judged behind those that are their context, and the sessions of both."""
-
-    values: np.ndarray
-    sessions: np.ndarray
-    context: int
-
-    @classmethod
-    def of(cls, bars: BarArrays, previous: pd.DataFrame, limits: QualityLimits) -> "_Closes":
-        sessions = dates_of(previous["session"])
-        order = np.argsort(sessions, kind="stable")
-        if len(bars["session"]):
-            order = order[sessions[order] < bars["session"][0]]
-        order = order[-context_sessions(limits) :]
-        values = previous["close"].to_numpy(dtype=np.float64)[order]
-        return cls(
-            values=np.concatenate([values, bars["close"]]),
-            sessions=np.concatenate([sessions[order], bars["session"]]),
-            context=len(order),
-        )
-
-
-def _stale_repeats(bars: BarArrays, closes: _Closes, limits: QualityLimits) -> Iterator[Finding]:
+def _stale_repeats(bars: BarArrays, closes: Closes, limits: QualityLimits) -> Iterator[Finding]:
     steps = limits.stale_repeats - 1
     stale = np.arange(len(closes.values)) >= steps
     for back in range(1, steps + 1):
@@ -220,26 +234,11 @@ def _stale_repeats(bars: BarArrays, closes: _Closes, limits: QualityLimits) -> I
     )
 
 
-def _jumps(
-    instrument: Instrument, bars: BarArrays, closes: _Closes, limits: QualityLimits
-) -> Iterator[Finding]:
-    """Yield the moves beyond the limit; ``value`` is a decimal return, or basis points for a yield."""
-    close = bars["close"]
-    # The first close of all has none before it, and NaN is beyond nothing.
-    before = np.concatenate([[np.nan], closes.values[:-1]])[closes.context :]
-    if instrument.return_kind == "yield":
-        moves, limit = (close - before) * _BASIS_POINTS, limits.jump_basis_points
-        told, bound = "changed by {:+.1f} basis points", f"{limit:.10g} basis points"
-    else:
-        paid = bars["dividend"] if instrument.return_kind == "price" else np.zeros(len(close))
-        moves, limit = (close + np.where(np.isnan(paid), 0.0, paid)) / before - 1, limits.jump
-        told, bound = "returned {:+.1%}", f"{limit:.1%}"
-    for at in np.flatnonzero(np.abs(moves) > limit).tolist():
-        detail = (
-            f"From {before[at]:.10g} on {closes.sessions[closes.context + at - 1]} to {close[at]:.10g} on "
-            f"{bars['session'][at]} it {told.format(moves[at])}, beyond {bound}."
-        )
-        yield Finding(bars["session"][at], "jump", bars["trading_day"][at], detail, moves[at])
+def _paid(instrument: Instrument, bars: BarArrays) -> np.ndarray:
+    """Return the dividends that closes leave out of a return."""
+    if instrument.return_kind != "price":
+        return np.zeros(len(bars["close"]))
+    return np.where(np.isnan(bars["dividend"]), 0.0, bars["dividend"])
 
 
 def _lowest(instrument: Instrument) -> float:

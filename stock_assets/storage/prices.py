@@ -10,6 +10,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from stock_assets.market_data.bars import BAR_COLUMNS
+from stock_assets.storage.held_bars import HeldBars, may_be_used
 from stock_assets.storage.partitions import insert_rows
 from stock_assets.storage.rows import Record, read_frame, to_records
 from stock_assets.storage.schema import deployment, price_bars
@@ -101,8 +102,12 @@ def read_bars(
     until: dt.date | None = None,
     since: dt.date | None = None,
     as_of: dt.datetime | None = None,
+    held: HeldBars = "none",
 ) -> pd.DataFrame:
-    """Return the newest revision of each bar.
+    """Return the newest revision of each bar that may be used.
+
+    What a trading day knows of held bars is part of what it knows: a bar is left out from the trading day
+    of the finding on that holds it, and read by the days before, whenever they are computed.
 
     Parameters
     ----------
@@ -114,7 +119,12 @@ def read_bars(
         Last and first trading day that the bars belong to, both included: with ``until=D`` they are
         the bars that D may use.
     as_of : datetime, optional
-        Instant, with a time zone: only what was known then, for bars and for revisions.
+        Instant, with a time zone: only what was known then, for bars, revisions and what holds them.
+    held : HeldBars
+        Which of the held bars are read all the same. "none": days from ``until`` on may not use them;
+        without ``until``, all that are held by now are left out. "held_later": the bars that were used on
+        the trading day that they belong to, as the states of days need them. "all": as the quality checks
+        need them.
 
     Returns
     -------
@@ -134,6 +144,8 @@ def read_bars(
         statement = statement.where(price_bars.c.trading_day >= since)
     if as_of is not None:
         statement = statement.where(price_bars.c.known_at <= as_of)
+    if held != "all":
+        statement = statement.where(may_be_used(held, until, as_of))
     bars = read_frame(connection, statement)
     superseded = bars.duplicated(["instrument", "session"], keep="last")
     return bars[~superseded].reset_index(drop=True)
