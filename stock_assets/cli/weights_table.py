@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from stock_assets.config.base_currency import currency_sentence
 from stock_assets.config.portfolios import PORTFOLIO_MODELS, PROFILES
 from stock_assets.pipeline.assets import weights_asset
 from stock_assets.pipeline.deployment import Deployment
@@ -40,7 +41,8 @@ def print_last_weights(deployment: Deployment, engine: sa.Engine, console: Conso
         outcomes = read_outcomes(connection, day, day)
     horizons = sorted({str(record.metrics.get("horizon")) for record in models.values()})
     out.print(weights_table(deployment, day, weights, predictions, " or ".join(horizons) or "no"))
-    for sentence in [*model_sentences(weights, predictions), *_doubts(deployment, outcomes)]:
+    sentences = [*model_sentences(weights, predictions), currency_sentence(deployment.universe)]
+    for sentence in [*sentences, *_doubts(deployment, outcomes)]:
         out.print(sentence, highlight=False)
 
 

@@ -26,8 +26,16 @@ def rates_of(universe: Universe) -> dict[str, str]:
     }
 
 
-def returns_are_taken(universe: Universe) -> str:
-    """Say in which currency portfolios take returns: what ends a sentence that begins "Returns are taken"."""
+def currency_of_returns(universe: Universe) -> str:
+    """Say in which currency portfolios take returns, in the words that follow "returns"."""
     if universe.base_currency == LOCAL:
         return "in each instrument's own currency, as if hedged"
     return f"in {universe.base_currency}, unhedged"
+
+
+def currency_sentence(universe: Universe) -> str:
+    """Say in which currency portfolios take returns, and what that makes of predictions, in one sentence."""
+    taken = f"Returns are taken {currency_of_returns(universe)}"
+    if universe.base_currency == LOCAL:
+        return f"{taken}, carry ignored."
+    return f"{taken}; predictions are in each instrument's own currency, taken with unchanged exchange rates."

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from stock_assets.config.base_currency import currency_of_returns
 from stock_assets.config.portfolios import PortfolioModel
 from stock_assets.pipeline.deployment import Deployment
 
@@ -64,6 +65,7 @@ def add_weights_metadata(
             )
         if weights:
             metadata["weights (%)"] = _weight_table(report.instruments, weights)
+            metadata["returns"] = currency_of_returns(deployment.universe)
         for profile, result in results.items():
             if (day, profile) in report.turnover:
                 metadata[f"turnover, {profile} (%, one-way)"] = round(100 * report.turnover[day, profile], 2)

@@ -12,18 +12,26 @@ A bar belongs to the first trading day whose decision time (00:00 UTC of the day
 the moment the bar falls due. The last sessions are read again to catch corrections; a changed close becomes
 a new revision. Rows of `price_bars`, `days` and `findings`."""
 
+HEADLINES = """The items of all feeds that were first seen between two decision times.
+
+Partition D begins at the decision time of the trading day before and ends at D's own (00:00 UTC of the day
+after), so that a weekend's headlines belong to Monday. Feeds do not tell the past: a time in which the
+collector did not run is not observable, whatever is materialized later. It writes nothing; the job
+`collect_headlines` adds the rows of `headlines` and `headline_collections`."""
+
 STAGE1_MODEL = """The recurrent network of {name}, trained on what falls due before the cutoff.
 
 The metadata shows its validation error, which early stopping used, beside the zero and the mean forecast."""
 
-STAGE1_PREDICTION = """The predicted total return of {name} over {horizon} sessions.
+STAGE1_PREDICTION = """The predicted total return of {name} over {horizon} sessions, in its own currency.
 
 It starts at the first close after the decision time of D and is made from the last {lookback} sessions, by
 the network of the newest cutoff on or before D. Rows of `stage1_predictions`."""
 
 SHARPE_NET_MODEL = """The end-to-end portfolio network, trained on what falls due before the cutoff.
 
-It maps windows of all instruments' returns to weights; its loss is minus the Sharpe ratio that follows."""
+It maps windows of all instruments' returns to weights; its loss is minus the Sharpe ratio that follows.
+Returns are taken {currency}."""
 
 PORTFOLIO_WEIGHTS: dict[PortfolioModel, str] = {
     "alpha": """Mean-risk portfolios: maximise predicted return − λ·variance, per session.

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from stock_assets.config.base_currency import currency_sentence
 from stock_assets.config.portfolios import PORTFOLIO_MODELS, PortfolioModel
 from stock_assets.defs.columns import WEIGHT_COLUMNS
 from stock_assets.defs.descriptions import PORTFOLIO_WEIGHTS
@@ -34,7 +35,7 @@ def portfolio_weights_asset(deployment: Deployment, model: PortfolioModel) -> dg
         deps=portfolio_deps(deployment, model),
         kinds={"pytorch"} if model == "sharpe_net" else {"skfolio"},
         owners=list(deployment.universe.owners),
-        description=PORTFOLIO_WEIGHTS[model],
+        description=f"{PORTFOLIO_WEIGHTS[model]}\n\n{currency_sentence(deployment.universe)}",
         metadata={"dagster/column_schema": WEIGHT_COLUMNS},
     )
     def portfolio_weights(context: dg.AssetExecutionContext, database: DatabaseResource) -> None:

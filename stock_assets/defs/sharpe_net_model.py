@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from stock_assets.config.base_currency import currency_of_returns
 from stock_assets.defs.columns import MODEL_COLUMNS
 from stock_assets.defs.descriptions import SHARPE_NET_MODEL
 from stock_assets.defs.partitions import cutoff_partitions, days_before_cutoff
@@ -25,7 +26,7 @@ def sharpe_net_model_asset(deployment: Deployment) -> dg.AssetsDefinition:
         ],
         kinds={"pytorch"},
         owners=list(deployment.universe.owners),
-        description=SHARPE_NET_MODEL,
+        description=SHARPE_NET_MODEL.format(currency=currency_of_returns(deployment.universe)),
         metadata={"dagster/column_schema": MODEL_COLUMNS},
     )
     def sharpe_net_model(
