@@ -1,8 +1,10 @@
 """Stored bars as histories, with how far each of them lags on the days that are asked for."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import sqlalchemy as sa
@@ -14,6 +16,7 @@ from stock_assets.market_data.history import build_histories
 from stock_assets.pipeline.deployment import Deployment
 from stock_assets.pipeline.prices import history_gaps
 from stock_assets.storage.days import read_days
+from stock_assets.storage.held_bars import days_of_later_holds
 from stock_assets.storage.prices import read_bars
 
 
@@ -44,8 +47,19 @@ def load_histories(
     return build_histories(deployment.universe, bars, deployment.history_days)
 
 
+def stretches(connection: sa.Connection, days: Sequence[date]) -> list[Sequence[date]]:
+    """Split days, in ascending order, into stretches of days that may all use the same bars of the past.
+
+    A new stretch begins on each day that holds a bar which days before it have used: one market view does not
+    serve both. Without held bars, which is the rule, there is one stretch.
+    """
+    later_holds = days_of_later_holds(connection, days[0], days[-1])
+    starts = sorted({0, *(bisect_left(days, day) for day in later_holds), len(days)})
+    return [days[start:end] for start, end in pairwise(starts)]
+
+
 def market_view(deployment: Deployment, connection: sa.Connection, days: Sequence[date]) -> MarketView:
-    """Return the markets as the daily assets of ``days``, in ascending order, may see them."""
+    """Return the markets as the daily assets of ``days``, a stretch in ascending order, may see them."""
     universe = deployment.universe
     bars = read_bars(connection, until=days[-1])
     states = day_states(

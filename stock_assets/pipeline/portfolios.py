@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
@@ -14,15 +13,14 @@ from stock_assets.errors import ConfigurationError, NotPublishable
 from stock_assets.learning.loop import OnEpoch
 from stock_assets.learning.randomness import single_threaded
 from stock_assets.pipeline.assets import weights_asset
-from stock_assets.pipeline.base_currency import rate_problems, rate_remarks, rates_by_instrument, used_rates
+from stock_assets.pipeline.base_currency import rates_by_instrument, used_rates
 from stock_assets.pipeline.deployment import Deployment
-from stock_assets.pipeline.histories import MarketView, load_histories, market_view, require_prices
-from stock_assets.pipeline.model_inputs import gather_predictions, gather_sharpe_net
-from stock_assets.pipeline.outcomes import Outcome, day_problems, outcome_frame
+from stock_assets.pipeline.histories import load_histories, require_prices, stretches
+from stock_assets.pipeline.outcomes import Outcome, outcome_frame
+from stock_assets.pipeline.portfolio_inputs import GatheredDays, gather_days
 from stock_assets.pipeline.registry import figures, register
 from stock_assets.portfolio.fallback import PortfolioResult
-from stock_assets.portfolio.inputs import PortfolioInputs, build_inputs
-from stock_assets.portfolio.levels import level_grid
+from stock_assets.portfolio.inputs import PortfolioInputs
 from stock_assets.portfolio.models import portfolio_weights
 from stock_assets.portfolio.sharpe_model import TrainedSharpeNet, model_id, save_sharpe_net
 from stock_assets.portfolio.sharpe_net import train_sharpe_net
@@ -151,44 +149,28 @@ def weigh_days(
     """
     config = portfolios_config(deployment)
     with read_transaction(engine) as connection:
-        view = market_view(deployment, connection, days)
-        known_days = deployment.history_days.as_array
-        histories = [view.histories[name] for name in deployment.universe.instrument_ids]
-        grid = level_grid(
-            histories,
-            known_days[known_days <= np.datetime64(days[-1])],
-            rates_by_instrument(deployment, view.histories),
-        )
-        problems = (
-            rate_problems(deployment, view, days, config.covariance)
-            | _stale_days(deployment, view, days)
-            | day_problems(connection, days)
-        )
-        if model == "sharpe_net":
-            with single_threaded():
-                gathered = gather_sharpe_net(deployment, connection, grid, days)
-        else:
-            gathered = gather_predictions(deployment, connection, days)
+        gathered = [
+            gather_days(deployment, connection, model, stretch, config)
+            for stretch in stretches(connection, days)
+        ]
         previous = last_weights_before(connection, model, days[0])
-    problems = gathered.problems | problems
-    remarks = [gathered.remarks, rate_remarks(deployment, view, days)]
-    with single_threaded():
-        inputs = build_inputs(
-            grid,
-            np.array(days, dtype="datetime64[D]"),
-            {instrument.id for instrument in deployment.universe.instruments if instrument.safe},
-            config,
-            predictions=gathered.predictions,
-            network_weights=gathered.network_weights,
-        )
-        portfolios, outcomes = _solve(model, days, inputs, problems, remarks, config)
+    portfolios: dict[date, dict[Profile, PortfolioResult]] = {}
+    outcomes: list[Outcome] = []
+    cutoffs: dict[date, date] = {}
+    for stretch in gathered:
+        with single_threaded():
+            solved, own_outcomes = _solve(model, stretch, stretch.inputs(deployment, config), config)
+        portfolios |= solved
+        outcomes += own_outcomes
+        cutoffs |= stretch.gathered.cutoffs
+    instruments = deployment.universe.instrument_ids
     report = WeightsReport(
-        instruments=grid.instruments,
+        instruments=instruments,
         portfolios=portfolios,
-        turnover=_turnovers(portfolios, previous, grid.instruments),
+        turnover=_turnovers(portfolios, previous, instruments),
         outcomes=tuple(outcomes),
     )
-    rows = _weight_rows(portfolios, grid.instruments, gathered.cutoffs)
+    rows = _weight_rows(portfolios, instruments, cutoffs)
     with engine.begin() as connection:
         replace_weights(connection, model, days, rows, computed_at=now, run_id=run_id)
         write_outcomes(
@@ -200,40 +182,18 @@ def weigh_days(
     return report
 
 
-def _stale_days(deployment: Deployment, view: MarketView, days: Sequence[date]) -> dict[date, Outcome]:
-    """Return the days on which an instrument's last bar, or its currency's, is too old for any portfolio."""
-    limit = deployment.universe.max_staleness
-    titles = {name: name for name in deployment.universe.instrument_ids}
-    titles |= {name: f"the exchange rate {name}" for name in used_rates(deployment)}
-    problems = {}
-    for position, day in enumerate(days):
-        old = [
-            f"{title} ({view.staleness[name][position]} sessions)"
-            for name, title in titles.items()
-            if view.staleness[name][position] > limit
-        ]
-        if old:
-            reason = (
-                f"The last bars of {', '.join(old)} lag behind by more than the {limit} of max_staleness."
-            )
-            problems[day] = Outcome(day, "", "refused", reason)
-    return problems
-
-
 def _solve(
     model: PortfolioModel,
-    days: Sequence[date],
+    gathered: GatheredDays,
     inputs: Sequence[PortfolioInputs],
-    problems: Mapping[date, Outcome],
-    remarks_of_days: Sequence[Mapping[date, str]],
     config: PortfoliosConfig,
 ) -> tuple[dict[date, dict[Profile, PortfolioResult]], list[Outcome]]:
     asset = weights_asset(model)
     portfolios: dict[date, dict[Profile, PortfolioResult]] = {}
     outcomes: list[Outcome] = []
-    for day, day_inputs in zip(days, inputs, strict=True):
-        if day in problems:
-            outcomes.append(problems[day].of(asset))
+    for day, day_inputs in zip(gathered.days, inputs, strict=True):
+        if day in gathered.problems:
+            outcomes.append(gathered.problems[day].of(asset))
             continue
         try:
             results = portfolio_weights(model, day_inputs, config)
@@ -242,7 +202,7 @@ def _solve(
             continue
         portfolios[day] = results
         rows = len(results) * len(day_inputs.instruments)
-        remarks = [of_days[day] for of_days in remarks_of_days if day in of_days]
+        remarks = [of_days[day] for of_days in gathered.remarks if day in of_days]
         remarks += [f"{profile}: {result.reason}" for profile, result in results.items() if result.reason]
         outcomes.append(Outcome(day, asset, "published", " ".join(remarks) or None, rows))
     return portfolios, outcomes

@@ -17,7 +17,13 @@ from stock_assets.market_data.bars import InstrumentHistory
 from stock_assets.pipeline.assets import prediction_asset
 from stock_assets.pipeline.covariates import covariate_problem, covariate_remarks, require_covariates
 from stock_assets.pipeline.deployment import Deployment
-from stock_assets.pipeline.histories import MarketView, load_histories, market_view, require_prices
+from stock_assets.pipeline.histories import (
+    MarketView,
+    load_histories,
+    market_view,
+    require_prices,
+    stretches,
+)
 from stock_assets.pipeline.outcomes import Outcome, day_problems, outcome_frame
 from stock_assets.pipeline.registry import figures, register
 from stock_assets.stage1.artifacts import load_model, model_id, save_model
@@ -114,20 +120,26 @@ def predict_days(
 ) -> PredictionReport:
     """Predict every instrument on every day, and replace exactly these rows.
 
-    One query, one forward pass a model and one write, whatever the number of days. A model whose artefact is
-    missing or damaged predicts nothing, and its days say so.
+    One query, one forward pass a model and one write, whatever the number of days; where a bar is held from
+    one of them on, the days before it and those from it on are a pass each. A model whose artefact is missing
+    or damaged predicts nothing, and its days say so.
     """
     with read_transaction(engine) as connection:
         problems = day_problems(connection, days)
         models = models_for(connection, "stage1", instruments, days)
-        view = market_view(deployment, connection, days)
+        views = [
+            (stretch, market_view(deployment, connection, stretch)) for stretch in stretches(connection, days)
+        ]
     frames: list[pd.DataFrame] = []
     outcomes: list[Outcome] = []
     for instrument in instruments:
-        own_models = {day: models[instrument, day] for day in days if (instrument, day) in models}
-        rows, own_outcomes = _predict_instrument(deployment, instrument, days, own_models, view, problems)
-        frames.append(rows)
-        outcomes += own_outcomes
+        for stretch, view in views:
+            own_models = {day: models[instrument, day] for day in stretch if (instrument, day) in models}
+            rows, own_outcomes = _predict_instrument(
+                deployment, instrument, stretch, own_models, view, problems
+            )
+            frames.append(rows)
+            outcomes += own_outcomes
     predictions = pd.concat(frames, ignore_index=True).astype(_DTYPES)
     predictions["live"] = [now < _next_decision(deployment, day.date()) for day in predictions["date"]]
     report = PredictionReport(predictions, tuple(outcomes))

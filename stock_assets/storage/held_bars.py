@@ -21,6 +21,9 @@ from stock_assets.storage.schema import findings, price_bars
 HeldBars = Literal["none", "held_later", "all"]
 
 _HELD = findings.c.severity == "held"
+_OF_THE_BAR = sa.and_(
+    findings.c.instrument == price_bars.c.instrument, findings.c.session == price_bars.c.session
+)
 _UNRELEASED = sa.and_(_HELD, findings.c.released_at.is_(None))
 
 
@@ -70,10 +73,19 @@ def may_be_used(held: HeldBars, until: dt.date | None, as_of: dt.datetime | None
     return ~sa.exists().where(*conditions)
 
 
-def days_of_holds(connection: sa.Connection, first: dt.date, last: dt.date) -> list[dt.date]:
-    """Return the trading days from which on some bar is held, both bounds included, in ascending order."""
+def days_of_later_holds(connection: sa.Connection, first: dt.date, last: dt.date) -> list[dt.date]:
+    """Return the trading days from which on a bar is held that an earlier day has used.
+
+    Both bounds are included; days are in ascending order, each once.
+    """
     day = findings.c.trading_day
-    statement = sa.select(day).where(_UNRELEASED, day.between(first, last)).distinct().order_by(day)
+    statement = (
+        sa.select(day)
+        .join_from(findings, price_bars, _OF_THE_BAR)
+        .where(_UNRELEASED, day.between(first, last), price_bars.c.trading_day < day)
+        .distinct()
+        .order_by(day)
+    )
     return list(connection.execute(statement).scalars())
 
 
@@ -160,12 +172,9 @@ def holds_changed_at(connection: sa.Connection, first: dt.date, last: dt.date) -
     leaves the day that holds it to be judged anew, although the bar belongs to an earlier one.
     """
     day = findings.c.trading_day
-    own = sa.and_(
-        price_bars.c.instrument == findings.c.instrument, price_bars.c.session == findings.c.session
-    )
     stored = (
         sa.select(day, sa.func.max(price_bars.c.known_at))
-        .join_from(findings, price_bars, own)
+        .join_from(findings, price_bars, _OF_THE_BAR)
         .where(_HELD, day.between(first, last))
         .group_by(day)
     )
