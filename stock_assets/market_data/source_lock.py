@@ -8,8 +8,8 @@ from filelock import FileLock, Timeout
 
 from stock_assets.errors import ConfigurationError, SourceUnavailable
 
-#: Seconds after which whoever holds a lock must be hanging: several times what the slowest request takes.
-LONGEST_HOLD = 120.0
+#: Seconds after which whoever holds a lock must be hanging: a history by years is a dozen slow answers in a row.
+LONGEST_HOLD = 300.0
 
 
 @contextmanager
