@@ -10,9 +10,9 @@ from datetime import date, datetime, timedelta
 
 from cronsim import CronSim, CronSimError
 
-#: What every reader of crons takes alike: numbers, names, lists, ranges and steps. L, W and # are not.
 _ITEM = r"([0-9]{1,2}|[a-zA-Z]{3})"
-_PLAIN_FIELD = re.compile(rf"^(\*|{_ITEM}(-{_ITEM})?)(/[0-9]+)?$")
+#: What every reader of crons takes alike: numbers, names, lists, ranges and steps. L, W and # are not.
+PLAIN_CRON_FIELD = re.compile(rf"^(\*|{_ITEM}(-{_ITEM})?)(/[0-9]+)?$")
 _EXAMPLE = "such as '0 0 1,15 * *'"
 _TICK = timedelta(seconds=1)
 
@@ -46,7 +46,7 @@ class CutoffSchedule:
                 f"{_EXAMPLE}"
             )
         for field in fields[2:]:
-            if not all(_PLAIN_FIELD.match(part) for part in field.split(",")):
+            if not all(PLAIN_CRON_FIELD.match(part) for part in field.split(",")):
                 raise ValueError(_refusal(cron, f"{field!r} is no list of numbers, ranges and steps"))
         if not fields[2].startswith("*") and not fields[4].startswith("*"):
             raise ValueError(

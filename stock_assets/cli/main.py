@@ -103,6 +103,32 @@ def validate(cutoff: str, first: str, last: str) -> None:
     print_validation(_day("--cutoff", cutoff), _day("--from", first), _day("--to", last))
 
 
+@main.command("collect-headlines")
+@_sentences
+def collect_headlines() -> None:
+    """Read the universe's feeds once, as its schedule does every hour."""
+    from stock_assets.cli.headlines import collect_or_fail
+    from stock_assets.cli.instance import open_prepared
+
+    collect_or_fail(*open_prepared())
+
+
+@main.command("accept-bar")
+@click.argument("instrument")
+@click.argument("session")
+@click.option("--by", required=True, metavar="NAME", help="Who says that the bar is right.")
+@click.option("--why", required=True, metavar="TEXT", help="What shows that it is right.")
+@_sentences
+def accept_bar(instrument: str, session: str, by: str, why: str) -> None:
+    """Release a held bar: use it from now on.
+
+    INSTRUMENT is its id, SESSION the exchange-local date of the bar, as 2022-01-03.
+    """
+    from stock_assets.cli.accept_bar import release
+
+    release(instrument, _day("SESSION", session), by, why)
+
+
 @main.command()
 @_sentences
 def weights() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import sqlalchemy as sa
 from rich.console import Console
 
+from stock_assets.cli.headlines import collect
 from stock_assets.cli.instance import dagster_instance, only_runner, prepare
 from stock_assets.cli.launch import Launch, fail_abandoned_runs, keys_of, launch
 from stock_assets.cli.weights_table import print_last_weights
@@ -29,6 +30,8 @@ def bring_up_to_date() -> None:
     deployment = prepare()
     engine = create_engine(deployment.settings.database_url)
     with only_runner(deployment.settings):
+        if deployment.universe.headlines is not None:
+            collect(deployment, engine, console)
         with read_transaction(engine) as connection:
             plan = make_plan(deployment, connection, datetime.now(UTC))
         if plan.is_empty:
@@ -103,6 +106,9 @@ def launches(deployment: Deployment, plan: Plan) -> list[Launch]:
     assets = [("stage1_prediction", name) for name in deployment.universe.instrument_ids]
     if deployment.config.portfolios is not None:
         assets += [("portfolio_weights", model) for model in PORTFOLIO_MODELS]
+    if deployment.universe.headlines is not None:
+        # They have no outcome of their own: a day that is run anyway shows them, and no day is run for them.
+        assets.append(("headlines",))
     specs += [
         Launch(_title("predictions and weights", run), DAILY_JOB, *keys_of(run), tuple(assets))
         for run in plan.daily_runs

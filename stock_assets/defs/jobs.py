@@ -13,10 +13,12 @@ TRAINING_JOB = "training"
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the jobs, and the executor of runs that the UI starts from a selection of assets."""
-    has_portfolios = current_deployment().config.portfolios is not None
+    config = current_deployment().config
     daily = dg.AssetSelection.assets("close_prices") | dg.AssetSelection.groups("stage1_predictions")
     training = dg.AssetSelection.groups("stage1_models")
-    if has_portfolios:
+    if config.universe.headlines is not None:
+        daily |= dg.AssetSelection.assets("headlines")
+    if config.portfolios is not None:
         daily |= dg.AssetSelection.key_prefixes("portfolio_weights")
         training |= dg.AssetSelection.assets("sharpe_net_model")
     return dg.Definitions(
@@ -31,7 +33,7 @@ def defs() -> dg.Definitions:
                 DAILY_JOB,
                 selection=daily,
                 executor_def=daily_executor,
-                description="Prices, predictions and weights of a trading day, or of a range of them.",
+                description="All daily assets of a trading day, or of a range of them.",
             ),
             dg.define_asset_job(
                 TRAINING_JOB,

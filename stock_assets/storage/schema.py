@@ -18,6 +18,7 @@ _INDEXES: dict[str, tuple[str, ...]] = {
     "price_bars": ("trading_day",),
     "findings": ("trading_day",),
     "models": ("kind", "instrument", "cutoff"),
+    "headlines": ("first_seen_at",),
 }
 
 _TYPES: dict[str, sa.types.TypeEngine] = {
@@ -73,3 +74,5 @@ stage1_predictions = _table("stage1_predictions")
 portfolio_weights = _table("portfolio_weights")
 outcomes = _table("outcomes")
 models = _table("models")
+headlines = _table("headlines")
+headline_collections = _table("headline_collections")

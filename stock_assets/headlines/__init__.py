@@ -1,0 +1,1 @@
+"""Headlines: RSS and Atom feeds, and the items in them."""
