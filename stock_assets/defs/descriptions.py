@@ -51,6 +51,8 @@ PRICE_CHECKS: dict[str, str] = {
     "sessions_are_complete": "Every session that fell due has exactly one bar.",
     "values_are_valid": "Closes are finite and positive (a yield may be below 0), dividends and splits too.",
     "closes_move": "No close is repeated for as many sessions as quality.stale_repeats says.",
-    "moves_are_plausible": "No close moved by more than quality.jump from one session to the next.",
+    "moves_are_plausible": "No close moved by more than quality.jump from one session to the next; one that "
+    "the next bar or a second source denies is held, until `stock-assets accept-bar` releases it.",
+    "sources_agree": "No close differs from a second source's by more than quality.disagreement.",
     "calendar_agrees": "No bar came for a day on which its exchange has no session.",
 }

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
     from stock_assets.pipeline.prices import DaysReport, HistoryReport
 
-#: Findings by the check that they fail; a blocked one is an error, a warning a warning.
+#: Findings by the check that they fail; one that keeps a bar from use is an error, a warning a warning.
 CHECKED_KINDS: dict[str, tuple[str, ...]] = {
     "sessions_are_complete": ("missing_session", "duplicate_session"),
-    "values_are_valid": ("invalid_close", "invalid_action", "broken_ohlc"),
+    "values_are_valid": ("invalid_close", "invalid_action", "unit_mismatch", "broken_ohlc"),
     "closes_move": ("stale_repeat",),
-    "moves_are_plausible": ("jump",),
+    "moves_are_plausible": ("jump", "jump_denied_by_next_bar", "jump_denied_by_second_source"),
+    "sources_agree": ("source_disagreement",),
     "calendar_agrees": ("unexpected_session",),
 }
 
@@ -85,12 +86,12 @@ def price_checks(report: "DaysReport") -> list[dg.AssetCheckResult]:
     results = []
     for name, kinds in CHECKED_KINDS.items():
         failing = report.findings[report.findings["kind"].isin(kinds)]
-        blocked = (failing["severity"] == "blocked").any()
+        unused = (failing["severity"] != "warning").any()
         results.append(
             dg.AssetCheckResult(
                 check_name=name,
                 passed=failing.empty,
-                severity=dg.AssetCheckSeverity.ERROR if blocked else dg.AssetCheckSeverity.WARN,
+                severity=dg.AssetCheckSeverity.ERROR if unused else dg.AssetCheckSeverity.WARN,
                 metadata={
                     "findings": len(failing),
                     "first day": str(report.states.days["date"].iloc[0].date()),
