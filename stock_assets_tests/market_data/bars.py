@@ -10,6 +10,7 @@ from stock_assets.calendars import SessionCalendar
 from stock_assets.config.instruments import Instrument, ReturnKind
 from stock_assets.config.sources import SourceChoice
 from stock_assets.market_data.bars import SOURCE_COLUMNS
+from stock_assets.market_data.second_opinion import SecondOpinion
 from stock_assets.trading_days import TradingDays
 
 FIRST, LAST = date(2021, 1, 4), date(2021, 3, 31)
@@ -57,3 +58,8 @@ def source_rows(
         {"session": np.array(sessions, dtype="datetime64[s]"), "close": np.array(closes, dtype=np.float64)}
     )
     return rows.assign(**columns).reindex(columns=list(SOURCE_COLUMNS), fill_value=np.nan)
+
+
+def second_opinion(sessions: Sequence[date], closes: Sequence[float]) -> SecondOpinion:
+    """What a source named ``other`` says."""
+    return SecondOpinion("other", source_rows(sessions, closes)[["session", "close"]])

@@ -15,7 +15,14 @@ from stock_assets.market_data.bar_assembly import assemble_bars, expected_bars
 from stock_assets.market_data.bars import BAR_COLUMNS
 from stock_assets.market_data.findings import FINDING_COLUMNS
 from stock_assets.market_data.quality import QualityReport, check_bars, context_sessions
-from stock_assets_tests.market_data.bars import calendar, instrument, source_rows, trading_days, weekdays
+from stock_assets_tests.market_data.bars import (
+    calendar,
+    instrument,
+    second_opinion,
+    source_rows,
+    trading_days,
+    weekdays,
+)
 
 MON, TUE, WED, THU, FRI = (date(2021, 1, day) for day in range(4, 9))
 LIMITS = QualityLimits(jump=0.25, jump_basis_points=50, stale_repeats=3)
@@ -269,28 +276,36 @@ def test_a_yield_jumps_in_basis_points() -> None:
 
 
 def test_a_jump_is_taken_from_the_last_close_that_was_not_blocked() -> None:
-    report = judge(source_rows(WEEK, [100, 1, -1, 101, 102]))
+    report = judge(source_rows(WEEK, [100, 1, -1, 2, 2.1]))
     assert [(session, kind) for session, kind, _, _ in found(report)] == [
         (TUE, "jump"),
         (WED, "invalid_close"),
         (THU, "jump"),
     ]
-    assert "From 1 on 2021-01-05 to 101 on 2021-01-07" in found(report)[2][3]
+    assert "From 1 on 2021-01-05 to 2 on 2021-01-07" in found(report)[2][3]
 
 
-values = st.sampled_from([100.0, 101.0, 101.0, 101.0, 140.0, 60.0, NAN, -1.0, 0.0])
+values = st.sampled_from([100.0, 101.0, 101.0, 101.0, 140.0, 60.0, 10.0, NAN, -1.0, 0.0])
 
 
 @given(
     closes=st.lists(values, min_size=8, max_size=14),
+    said=st.lists(st.sampled_from([None, 100.0, 101.0, 140.0]), min_size=14, max_size=14),
+    released=st.sets(st.integers(0, 13), max_size=2),
     dropped=st.sets(st.integers(0, 13), max_size=4),
     doubled=st.sets(st.integers(0, 13), max_size=3),
     closed=st.sets(st.integers(0, 13), max_size=3),
     kind=st.sampled_from(["price", "yield"]),
 )
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=60)
 def test_days_one_by_one_give_the_findings_of_the_range(
-    closes: list[float], dropped: set[int], doubled: set[int], closed: set[int], kind: ReturnKind
+    closes: list[float],
+    said: list[float | None],
+    released: set[int],
+    dropped: set[int],
+    doubled: set[int],
+    closed: set[int],
+    kind: ReturnKind,
 ) -> None:
     days = weekdays()[: len(closes)]
     judged = instrument(kind)
@@ -301,18 +316,22 @@ def test_days_one_by_one_give_the_findings_of_the_range(
     expected = expected_bars(judged, exchange, trading_days())
     expected = expected[expected["session"] <= pd.Timestamp(days[-1])]
     none = bars.iloc[:0][["session", "close"]]
-    whole = check_bars(judged, bars, expected, none, LIMITS)
+    heard = [(day, value) for day, value in zip(days, said, strict=False) if value is not None]
+    second = second_opinion([day for day, _ in heard], [value for _, value in heard])
+    right = [weekdays()[at] for at in released]
+    whole = check_bars(judged, bars, expected, none, LIMITS, second, right)
 
     reports, accepted = [], none
     for day in days:
         one, due = (table[table["session"] == pd.Timestamp(day)] for table in (bars, expected))
         context = accepted.tail(context_sessions(LIMITS))
-        reports.append(check_bars(judged, one, due, context, LIMITS))
+        reports.append(check_bars(judged, one, due, context, LIMITS, second, right))
         accepted = pd.concat([accepted, reports[-1].bars[["session", "close"]]])
-    pd.testing.assert_frame_equal(
-        pd.concat([report.findings for report in reports], ignore_index=True).astype(whole.findings.dtypes),
-        whole.findings,
-    )
+    together = pd.concat([report.findings for report in reports]).astype(whole.findings.dtypes)
+    # What the next bar shows of a bar is found with that next bar.
+    together = together.sort_values(["session", "kind"], ignore_index=True)
+    pd.testing.assert_frame_equal(together, whole.findings)
+    assert not together.duplicated(["session", "kind"]).any()
     pd.testing.assert_frame_equal(
         pd.concat([report.bars for report in reports], ignore_index=True), whole.bars
     )
@@ -330,7 +349,8 @@ def test_stored_bars_of_the_judged_sessions_are_no_context() -> None:
 
 def test_more_context_than_is_needed_changes_nothing() -> None:
     rows = source_rows(WEEK, [101, 140, 103, 104, 105])
-    assert context_sessions(LIMITS) == 2
-    some, more = judge(rows, before=[101, 101]), judge(rows, before=[50, 101, 101, 101, 101])
+    assert context_sessions(LIMITS) == 6
+    assert context_sessions(LIMITS.model_copy(update={"stale_repeats": 9})) == 8
+    some, more = (judge(rows, before=[*start, 101, 101, 101, 100, 101, 101]) for start in ([], [50, 80]))
     assert found(some) == found(more)
     assert len(found(some)) == 3

@@ -13,23 +13,32 @@ from stock_assets_tests.worlds import DAY_COLUMNS, PriceRow, World
 #: Chances of a later bar to disappear, to come twice and to have no close, and of a day without a session
 #: to have a bar.
 _DROPPED, _TWICE, _EMPTY, _SURPRISE = 0.15, 0.04, 0.04, 0.2
+#: What numbers are multiplied by, at the least and at the most.
+_FACTORS, _SMALL_FACTORS = (0.5, 2.0), (0.98, 1.02)
 #: A bar this many days before a trading day is no later one, however its source lags.
 _LONG_BEFORE = timedelta(days=10)
 
 
-def change_after(world: World, day: date, seed: int, *, values_only: bool = False) -> None:
+def change_after(
+    world: World,
+    day: date,
+    seed: int,
+    *,
+    values_only: bool = False,
+    instruments: Iterable[str] | None = None,
+) -> None:
     """Change at random everything in the sources that falls due after a trading day.
 
     Numbers change, bars disappear, come twice or lose their close, and days without a session get one. With
-    ``values_only`` numbers change and nothing else.
+    ``values_only`` numbers change and nothing else; ``instruments`` are those of the universe by default.
     """
-    for instrument in world.instruments:
+    for instrument in world.instruments if instruments is None else instruments:
         rng = np.random.default_rng([seed, zlib.crc32(instrument.encode())])
 
         def edit(rows: list[PriceRow], instrument=instrument, rng=rng) -> list[PriceRow]:
             known = [row for row in rows if not _is_later(world, instrument, row[0], day)]
             later = [row for row in rows if _is_later(world, instrument, row[0], day)]
-            changed = [[row[0], *(_times(cell, rng.uniform(0.5, 2.0)) for cell in row[1:])] for row in later]
+            changed = [[row[0], *(_times(cell, rng.uniform(*factors)) for cell in row[1:])] for row in later]
             if values_only:
                 return known + changed
             last = date.fromisoformat(rows[-1][0])
