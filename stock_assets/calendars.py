@@ -1,9 +1,9 @@
 """The sessions of an exchange: which dates, and when each of them closes.
 
-Three layers make a calendar, the later ones over the earlier: the package's table
-(``session_tables``), weekdays for whatever lies after the last day that the package knows, and the
-overrides (``session_overrides``). A calendar is a hint and the data is the truth: a bar on a day
-that is no session here is accepted and reported, and a session without a bar is no crash.
+Three layers make a calendar, the later ones over the earlier: the table of the package or of our own
+rules (``session_tables``, ``own_calendars``), weekdays for whatever lies after the last day that the
+table knows, and the overrides (``session_overrides``). A calendar is a hint and the data is the truth:
+a bar on a day that is no session here is accepted and reported, and a session without a bar is no crash.
 """
 
 import logging
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
 from stock_assets.errors import CalendarError
 from stock_assets.session_overrides import SessionOverride, read_overrides
@@ -22,14 +22,26 @@ from stock_assets.session_tables import (
     build_table,
     known_exchanges,
     read_table,
+    usual_close,
     weekdays,
     write_table,
 )
 
-__all__ = ["SessionCalendar", "known_exchanges", "load_calendar", "read_overrides"]
+__all__ = [
+    "CalendarEnd",
+    "SessionCalendar",
+    "calendar_ends",
+    "known_exchanges",
+    "load_calendar",
+    "read_overrides",
+]
 
-#: A calendar without an end is built again once it reaches less far ahead than this.
+#: A calendar without an end is built again once it knows less of the future than this.
 LEAST_AHEAD = timedelta(days=90)
+#: A calendar without an end reaches so far ahead, by weekdays if need be: processes live for months.
+REACH = timedelta(days=366)
+#: How long before a calendar's end it is said that it ends.
+NOTICE = timedelta(days=60)
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +52,7 @@ class SessionCalendar:
     Attributes
     ----------
     exchange : str
-        ISO 10383 code (MIC).
+        ISO 10383 code (MIC), or a code of our own (``own_calendars``).
     first, last : date
         Bounds of what the calendar says, both included.
     sessions : tuple of date
@@ -51,6 +63,8 @@ class SessionCalendar:
         IANA name of the exchange's time zone.
     usual_closes : tuple of (date, int)
         From which day on, in minutes after local midnight, the exchange usually closes.
+    known_until : date
+        Last day of which anybody knows; every later weekday is taken for a session.
     """
 
     exchange: str
@@ -60,6 +74,7 @@ class SessionCalendar:
     closes: tuple[datetime, ...]
     timezone: str
     usual_closes: tuple[tuple[date, int], ...]
+    known_until: date = date.max
 
     def is_session(self, day: date) -> bool:
         """Whether the exchange trades on that day.
@@ -82,7 +97,7 @@ class SessionCalendar:
         """
         self._check(day)
         close = self._close_of.get(day)
-        return _usual_close(day, self.timezone, self.usual_closes) if close is None else close
+        return usual_close(day, self.timezone, self.usual_closes) if close is None else close
 
     def between(self, first: date, last: date) -> tuple[date, ...]:
         """Return the sessions from ``first`` to ``last``, both included.
@@ -121,10 +136,9 @@ def load_calendar(
     Parameters
     ----------
     exchange : str
-        ISO 10383 code (MIC).
+        One of ``known_exchanges()``.
     first, last : date
-        Exchange-local bounds, both included. Without ``last`` the calendar reaches as far ahead as it
-        goes, about a year.
+        Exchange-local bounds, both included. Without ``last`` the calendar reaches about a year ahead.
     cache_dir : Path
         Folder of the tables, one file an exchange; made if it does not exist.
     overrides : iterable of SessionOverride
@@ -135,14 +149,59 @@ def load_calendar(
     Raises
     ------
     CalendarError
-        If the package has no calendar of the exchange, or none that begins as early as ``first``.
+        If there is no calendar of the exchange, or none that begins as early as ``first``.
     """
-    needed = last or (today or datetime.now(UTC).date()) + LEAST_AHEAD
+    today = today or datetime.now(UTC).date()
+    needed = last or today + LEAST_AHEAD
     table = read_table(exchange, first, cache_dir)
     if table is None or (table.last < needed and not table.is_limit):
         table = build_table(exchange, first, last)
-        write_table(table, cache_dir)
-    return _calendar(table, first, last or max(table.last, needed), overrides)
+        try:
+            write_table(table, cache_dir)
+        except OSError as error:
+            _log.warning("The calendar of %s is built anew by every process: %s", exchange, error)
+    if table.last < needed:
+        _log.warning(
+            "The calendar of %s ends on %s: every weekday until %s is taken for a session.",
+            exchange,
+            table.last,
+            last or today + REACH,
+        )
+    return _calendar(table, first, last or max(table.last, today + REACH), overrides)
+
+
+class CalendarEnd(NamedTuple):
+    """The last day that is known of an exchange."""
+
+    exchange: str
+    known_until: date
+
+    @property
+    def sentence(self) -> str:
+        """What it means, and what to do."""
+        return (
+            f"The calendar of {self.exchange} ends on {self.known_until}, and every weekday after that is "
+            "taken for a session; install a newer version of exchange_calendars, or write the days on which "
+            "the exchange is closed into session_overrides.csv."
+        )
+
+
+def calendar_ends(calendars: Iterable[SessionCalendar], today: date) -> list[CalendarEnd]:
+    """Return the calendars of which less is known than is needed within the next 60 days.
+
+    A calendar that was asked for up to an earlier day, as that of a universe which has ended, is needed no
+    further.
+
+    Returns
+    -------
+    list of CalendarEnd
+        Pairs of exchange and last known day, in the order of ``calendars``.
+    """
+    return [
+        CalendarEnd(calendar.exchange, calendar.known_until)
+        for calendar in calendars
+        if calendar.known_until < min(calendar.last, today + NOTICE)
+    ]
 
 
 def _calendar(
@@ -155,22 +214,15 @@ def _calendar(
         for day, minutes in table.sessions
         if first <= day <= last
     }
-    if last > table.last:
-        _log.warning(
-            "The calendar of %s ends on %s: every weekday until %s is taken for a session.",
-            table.exchange,
-            table.last,
-            last,
-        )
-        for day in weekdays(table.last + timedelta(days=1), last):
-            close_of[day] = _usual_close(day, table.timezone, table.usual_closes)
+    for day in weekdays(max(first, table.last + timedelta(days=1)), last):
+        close_of[day] = usual_close(day, table.timezone, table.usual_closes)
     for override in overrides:
         if override.exchange != table.exchange or not first <= override.day <= last:
             continue
         if not override.is_open:
             close_of.pop(override.day, None)
         elif override.day not in close_of:
-            close_of[override.day] = _usual_close(override.day, table.timezone, table.usual_closes)
+            close_of[override.day] = usual_close(override.day, table.timezone, table.usual_closes)
     sessions = tuple(sorted(close_of))
     return SessionCalendar(
         exchange=table.exchange,
@@ -180,10 +232,5 @@ def _calendar(
         closes=tuple(close_of[day] for day in sessions),
         timezone=table.timezone,
         usual_closes=table.usual_closes,
+        known_until=table.last,
     )
-
-
-def _usual_close(day: date, timezone: str, usual_closes: tuple[tuple[date, int], ...]) -> datetime:
-    minutes = next(at for since, at in reversed(usual_closes) if since <= day)
-    local = datetime.combine(day, time()) + timedelta(minutes=minutes)
-    return local.replace(tzinfo=ZoneInfo(timezone)).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""What the package exchange_calendars says of an exchange, kept on disk as JSON.
+"""What the package exchange_calendars, or a rule of our own, says of an exchange, kept on disk as JSON.
 
 Building a calendar costs up to 3 s and imports pandas. The table on disk is read with the standard
 library alone in a few milliseconds, so that whatever only needs sessions never pays for building.
@@ -6,35 +6,41 @@ library alone in a few milliseconds, so that whatever only needs sessions never 
 
 import json
 import logging
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from stock_assets.errors import CalendarError
+from stock_assets.own_calendars import OWN_CALENDARS, RULES_VERSION
 
 PACKAGE = "exchange_calendars"
 _FILE_PREFIX = "exchange_calendar_"
+#: How far ahead a calendar by rules is built, as far as the package builds its own.
+_RULES_AHEAD = timedelta(days=366)
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class SessionTable:
-    """The sessions of one exchange as the package knows them.
+    """The sessions of one exchange as its origin knows them.
 
     Attributes
     ----------
     exchange : str
-        ISO 10383 code (MIC).
-    package : str
-        Version of exchange_calendars that it comes from.
+        ISO 10383 code (MIC), or one of ``OWN_CALENDARS``.
+    origin : str
+        What it comes from, with the version, as ``origin_of`` says.
     first, last : date
         Bounds of what the table knows, both included.
     is_limit : bool
-        Whether this version of the package knows nothing after ``last``, however it is asked.
+        Whether this origin knows nothing after ``last``, however it is asked.
     timezone : str
         IANA name of the exchange's time zone.
     usual_closes : tuple of (date, int)
@@ -44,7 +50,7 @@ class SessionTable:
     """
 
     exchange: str
-    package: str
+    origin: str
     first: date
     last: date
     is_limit: bool
@@ -69,8 +75,21 @@ def package_version() -> str:
         ) from error
 
 
+def origin_of(exchange: str) -> str:
+    """Return what the calendar of an exchange is built from: the package or our rules, with the version.
+
+    Raises
+    ------
+    CalendarError
+        If the package is not installed.
+    """
+    if exchange in OWN_CALENDARS:
+        return f"stock_assets rules {RULES_VERSION}"
+    return f"{PACKAGE} {package_version()}"
+
+
 def known_exchanges() -> tuple[str, ...]:
-    """Return the codes of all exchanges that the package has a calendar of, without importing it.
+    """Return the codes of all calendars there are, our own included, without importing the package.
 
     Raises
     ------
@@ -81,19 +100,20 @@ def known_exchanges() -> tuple[str, ...]:
     if spec is None or not spec.submodule_search_locations:
         raise CalendarError(f"The package {PACKAGE} is not installed; install it to know sessions.")
     folder = Path(spec.submodule_search_locations[0])
-    return tuple(
-        sorted(path.stem.removeprefix(_FILE_PREFIX).upper() for path in folder.glob(_FILE_PREFIX + "*.py"))
-    )
+    codes = {path.stem.removeprefix(_FILE_PREFIX).upper() for path in folder.glob(_FILE_PREFIX + "*.py")}
+    return tuple(sorted(codes | set(OWN_CALENDARS)))
 
 
 def build_table(exchange: str, first: date, last: date | None) -> SessionTable:
-    """Ask the package for the sessions from ``first`` to ``last``, or about a year ahead if that is later.
+    """Build the table of the sessions from ``first`` to ``last``, or about a year ahead if that is later.
 
     Raises
     ------
     CalendarError
-        If the package has no calendar of the exchange, or none that begins as early as ``first``.
+        If there is no calendar of the exchange, or none that begins as early as ``first``.
     """
+    if exchange in OWN_CALENDARS:
+        return _table_by_rules(exchange, first, last)
     # Imported here because it takes half a second and brings pandas along.
     import exchange_calendars
 
@@ -116,7 +136,7 @@ def build_table(exchange: str, first: date, last: date | None) -> SessionTable:
     minutes = (closes.dt.tz_localize(None) - closes.index.to_series()).dt.total_seconds() // 60
     return SessionTable(
         exchange=exchange,
-        package=package_version(),
+        origin=origin_of(exchange),
         first=first,
         last=end,
         is_limit=end == limit,
@@ -134,12 +154,46 @@ def build_table(exchange: str, first: date, last: date | None) -> SessionTable:
     )
 
 
+def _table_by_rules(exchange: str, first: date, last: date | None) -> SessionTable:
+    rules = OWN_CALENDARS[exchange]
+    ahead = datetime.now(UTC).date() + _RULES_AHEAD
+    end = ahead if last is None else max(ahead, last)
+    usual_closes = ((date.min, rules.close_minutes),)
+
+    def close(day: date) -> int:
+        midnight = datetime.combine(day, time(tzinfo=UTC))
+        return (usual_close(day, rules.timezone, usual_closes) - midnight) // timedelta(minutes=1)
+
+    return SessionTable(
+        exchange=exchange,
+        origin=origin_of(exchange),
+        first=first,
+        last=end,
+        is_limit=False,
+        timezone=rules.timezone,
+        usual_closes=usual_closes,
+        sessions=tuple((day, close(day)) for day in rules.sessions(first, end)),
+    )
+
+
+def usual_close(day: date, timezone: str, usual_closes: tuple[tuple[date, int], ...]) -> datetime:
+    """Return when a session of that day closes if it closes as usual, in UTC.
+
+    Parameters
+    ----------
+    timezone, usual_closes
+        As in ``SessionTable``.
+    """
+    minutes = next(at for since, at in reversed(usual_closes) if since <= day)
+    local = datetime.combine(day, time()) + timedelta(minutes=minutes)
+    return local.replace(tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+
+
 def write_table(table: SessionTable, folder: Path) -> None:
     """Write the table so that a reader sees the old file or the new one, never a part."""
-    folder.mkdir(parents=True, exist_ok=True)
     content = {
         "exchange": table.exchange,
-        "package": table.package,
+        "origin": table.origin,
         "first": table.first.isoformat(),
         "last": table.last.isoformat(),
         "is_limit": table.is_limit,
@@ -147,14 +201,23 @@ def write_table(table: SessionTable, folder: Path) -> None:
         "usual_closes": [[day.isoformat(), minutes] for day, minutes in table.usual_closes],
         "sessions": [[day.isoformat(), minutes] for day, minutes in table.sessions],
     }
-    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False) as file:
+    write_json(folder / f"{table.exchange}.json", content)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
         written = Path(file.name)
         try:
             json.dump(content, file, separators=(",", ":"))
+            os.fchmod(file.fileno(), 0o644)  # temporary files are their writer's alone
+            file.flush()
+            os.fsync(file.fileno())
+            written.replace(path)
         except BaseException:
-            written.unlink()
+            written.unlink(missing_ok=True)
             raise
-    written.replace(folder / f"{table.exchange}.json")
 
 
 def read_table(exchange: str, first: date, folder: Path) -> SessionTable | None:
@@ -163,15 +226,15 @@ def read_table(exchange: str, first: date, folder: Path) -> SessionTable | None:
     Returns
     -------
     SessionTable or None
-        None if there is none, if it cannot be read, if another version of the package wrote it, or if
-        it begins after ``first``: then it has to be built again.
+        None if there is none, if it cannot be read, if it comes from another version of its origin, or
+        if it begins after ``first``: then it has to be built again.
     """
     path = folder / f"{exchange}.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         table = SessionTable(
             exchange=content["exchange"],
-            package=content["package"],
+            origin=content["origin"],
             first=date.fromisoformat(content["first"]),
             last=date.fromisoformat(content["last"]),
             is_limit=content["is_limit"],
@@ -179,12 +242,12 @@ def read_table(exchange: str, first: date, folder: Path) -> SessionTable | None:
             usual_closes=_pairs(content["usual_closes"]),
             sessions=_pairs(content["sessions"]),
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, KeyError, TypeError) as error:
         _log.warning("%s is damaged (%s) and is built again.", path, error)
         return None
-    fits = table.exchange == exchange and table.package == package_version() and table.first <= first
+    fits = table.exchange == exchange and table.origin == origin_of(exchange) and table.first <= first
     return table if fits else None
 
 

@@ -47,8 +47,18 @@ class TradingDays:
     days: tuple[date, ...]
 
     @classmethod
-    def from_calendars(cls, calendars: Iterable[SessionCalendar], first: date, last: date) -> "TradingDays":
+    def from_calendars(
+        cls, calendars: Iterable[SessionCalendar], first: date, last: date, kept: Iterable[date] = ()
+    ) -> "TradingDays":
         """Return the weekdays from ``first`` to ``last`` that are a session of at least one calendar.
+
+        Parameters
+        ----------
+        first, last : date
+            Both included.
+        kept : iterable of date
+            Days that are trading days whatever the calendars say (``past_days``); those outside the bounds
+            are passed over.
 
         Raises
         ------
@@ -56,7 +66,8 @@ class TradingDays:
             If a calendar does not reach that far, or if there is no such day.
         """
         known = list(calendars)
-        days = {day for calendar in known for day in calendar.between(first, last) if day.weekday() < 5}
+        days = {day for calendar in known for day in calendar.between(first, last)}
+        days = {day for day in days.union(kept) if first <= day <= last and day.weekday() < 5}
         if not days:
             codes = ", ".join(calendar.exchange for calendar in known)
             raise CalendarError(

@@ -1,30 +1,33 @@
 """Sessions and closes: the package's, what lies behind its end, and the corrections over both."""
 
-import json
 import logging
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from stock_assets import calendars
 from stock_assets.calendars import (
+    REACH,
     SessionCalendar,
+    calendar_ends,
     known_exchanges,
     load_calendar,
     read_overrides,
 )
-from stock_assets.errors import CalendarError, ConfigurationError
+from stock_assets.errors import CalendarError
 from stock_assets.session_overrides import SessionOverride
-from stock_assets.session_tables import SessionTable, build_table, package_version, read_table, write_table
+from stock_assets.session_tables import SessionTable, origin_of, write_table
+from stock_assets.trading_days import TradingDays
 
 FIRST, LAST = date(2020, 12, 1), date(2021, 3, 31)
 SHIPPED = Path(__file__).parents[1] / "configs" / "session_overrides.csv"
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the tables of this module lie: each is built once."""
     return tmp_path_factory.mktemp("calendars")
 
@@ -53,8 +56,8 @@ def utc(*fields: int) -> datetime:
         ("XTKS", date(2021, 1, 4), utc(2021, 1, 4, 6, 0)),
     ],
 )
-def test_closes_are_in_utc(cache: Path, exchange: str, day: date, close: datetime) -> None:
-    calendar = load_calendar(exchange, FIRST, LAST, cache)
+def test_closes_are_in_utc(folder: Path, exchange: str, day: date, close: datetime) -> None:
+    calendar = load_calendar(exchange, FIRST, LAST, folder)
     assert calendar.is_session(day)
     assert calendar.close_of(day) == close
 
@@ -70,14 +73,14 @@ def test_closes_are_in_utc(cache: Path, exchange: str, day: date, close: datetim
         ),
     ],
 )
-def test_holidays_are_no_sessions(cache: Path, exchange: str, holidays: list[date]) -> None:
-    calendar = load_calendar(exchange, FIRST, LAST, cache)
+def test_holidays_are_no_sessions(folder: Path, exchange: str, holidays: list[date]) -> None:
+    calendar = load_calendar(exchange, FIRST, LAST, folder)
     assert [day for day in holidays if calendar.is_session(day)] == []
     assert calendar.between(date(2021, 1, 2), date(2021, 1, 3)) == ()
 
 
-def test_between_includes_both_days(cache: Path) -> None:
-    calendar = load_calendar("XNYS", FIRST, LAST, cache)
+def test_between_includes_both_days(folder: Path) -> None:
+    calendar = load_calendar("XNYS", FIRST, LAST, folder)
     assert calendar.between(date(2021, 1, 15), date(2021, 1, 20)) == (
         date(2021, 1, 15),
         date(2021, 1, 19),
@@ -85,20 +88,20 @@ def test_between_includes_both_days(cache: Path) -> None:
     )
 
 
-def test_a_day_without_a_session_closes_at_the_usual_time(cache: Path) -> None:
-    calendar = load_calendar("XNYS", FIRST, LAST, cache)
+def test_a_day_without_a_session_closes_at_the_usual_time(folder: Path) -> None:
+    calendar = load_calendar("XNYS", FIRST, LAST, folder)
     assert calendar.close_of(date(2021, 1, 16)) == utc(2021, 1, 16, 21, 0)
 
 
-def test_the_usual_time_is_that_of_the_day(cache: Path) -> None:
+def test_the_usual_time_is_that_of_the_day(folder: Path) -> None:
     # Tokyo moved its close from 15:00 to 15:30 on 2024-11-05.
-    calendar = load_calendar("XTKS", date(2024, 10, 1), date(2024, 12, 31), cache)
+    calendar = load_calendar("XTKS", date(2024, 10, 1), date(2024, 12, 31), folder)
     assert calendar.close_of(date(2024, 11, 4)) == utc(2024, 11, 4, 6, 0)  # a holiday
     assert calendar.close_of(date(2024, 11, 23)) == utc(2024, 11, 23, 6, 30)  # a Saturday
 
 
-def test_a_day_outside_is_an_error(cache: Path) -> None:
-    calendar = load_calendar("XNYS", FIRST, LAST, cache)
+def test_a_day_outside_is_an_error(folder: Path) -> None:
+    calendar = load_calendar("XNYS", FIRST, LAST, folder)
     with pytest.raises(CalendarError) as raised:
         calendar.is_session(date(2021, 4, 1))
     assert str(raised.value) == (
@@ -109,9 +112,9 @@ def test_a_day_outside_is_an_error(cache: Path) -> None:
         calendar.between(date(2020, 11, 30), LAST)
 
 
-def test_what_is_asked_for_is_what_comes(cache: Path) -> None:
-    longer = load_calendar("XNYS", FIRST, LAST, cache)
-    shorter = load_calendar("XNYS", date(2021, 1, 1), date(2021, 1, 31), cache)
+def test_what_is_asked_for_is_what_comes(folder: Path) -> None:
+    longer = load_calendar("XNYS", FIRST, LAST, folder)
+    shorter = load_calendar("XNYS", date(2021, 1, 1), date(2021, 1, 31), folder)
     assert (shorter.first, shorter.last) == (date(2021, 1, 1), date(2021, 1, 31))
     assert shorter.sessions == longer.between(date(2021, 1, 1), date(2021, 1, 31))
 
@@ -129,70 +132,13 @@ def test_a_calendar_cannot_begin_before_the_package_knows_it(tmp_path: Path) -> 
         load_calendar("XTKS", date(1990, 1, 1), LAST, tmp_path)
 
 
-def test_known_exchanges_are_those_of_the_package() -> None:
-    import exchange_calendars
-
-    names = exchange_calendars.get_calendar_names(include_aliases=False)
-    assert set(known_exchanges()) == {name for name in names if name.isupper()}
-
-
-def test_a_table_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    built = load_calendar("XLON", FIRST, LAST, tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["XLON.json"]
-    forbid_building(monkeypatch)
-    assert load_calendar("XLON", FIRST, LAST, tmp_path) == built
-    later = load_calendar("XLON", date(2021, 1, 1), LAST, tmp_path)
-    assert later.sessions == built.between(date(2021, 1, 1), LAST)
-
-
-@pytest.mark.parametrize(
-    "damage", ["older version", "later start", "shorter", "truncated", "another exchange"]
-)
-def test_a_table_that_does_not_cover_what_is_asked_is_built_again(
-    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    expected = load_calendar("XLON", FIRST, LAST, tmp_path)
-    path = tmp_path / "XLON.json"
-    table = read_table("XLON", FIRST, tmp_path)
-    assert table is not None
-    damaged = {
-        "older version": replace(table, package="0.1"),
-        "later start": replace(table, first=date(2021, 1, 1), sessions=table.sessions[30:]),
-        "shorter": replace(table, last=date(2021, 2, 1), sessions=table.sessions[:40]),
-        "another exchange": replace(table, exchange="XPAR"),
-    }
-    if damage in damaged:
-        write_table(damaged[damage], tmp_path)
-        if damage == "another exchange":
-            (tmp_path / "XPAR.json").rename(path)
-    else:
-        path.write_text(path.read_text()[:1000])
-    assert load_calendar("XLON", FIRST, LAST, tmp_path) == expected
-    assert read_table("XLON", FIRST, tmp_path) == table
-    assert ("damaged" in caplog.text) == (damage == "truncated")
-
-
-def test_a_failed_write_leaves_the_old_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    load_calendar("XLON", FIRST, LAST, tmp_path)
-    before = (tmp_path / "XLON.json").read_bytes()
-
-    def dump(content: object, file: object, separators: tuple[str, str]) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(json, "dump", dump)
-    with pytest.raises(OSError, match="disk full"):
-        write_table(build_table("XLON", FIRST, LAST), tmp_path)
-    assert (tmp_path / "XLON.json").read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["XLON.json"]
-
-
 def table_until(last: date, *, is_limit: bool) -> SessionTable:
     """A table of the weekdays of January 2026, that closes at 15:30 in Kolkata."""
     days = [date(2026, 1, 1) + timedelta(days=offset) for offset in range(31)]
     sessions = tuple((day, 600) for day in days if day.weekday() < 5 and day <= last)
     usual = ((date.min, 15 * 60 + 30),)
     return SessionTable(
-        "XBOM", package_version(), date(2026, 1, 1), last, is_limit, "Asia/Kolkata", usual, sessions
+        "XBOM", origin_of("XBOM"), date(2026, 1, 1), last, is_limit, "Asia/Kolkata", usual, sessions
     )
 
 
@@ -233,95 +179,187 @@ def test_overrides_hold_behind_the_packages_end_too(tmp_path: Path, monkeypatch:
     )
 
 
-def test_without_an_end_a_calendar_reaches_as_far_as_the_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_an_end_a_calendar_is_built_again_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_table(table_until(date(2026, 1, 30), is_limit=False), tmp_path)
     forbid_building(monkeypatch)
     early = load_calendar("XBOM", date(2026, 1, 1), None, tmp_path, today=date(2025, 11, 1))
-    assert early.last == date(2026, 1, 30)
+    # Behind the table's end weekdays are sessions: a process may live for longer than 90 days.
+    assert early.known_until == date(2026, 1, 30)
+    assert early.last == date(2026, 11, 2)
+    assert early.between(date(2026, 1, 30), date(2026, 2, 3)) == (
+        date(2026, 1, 30),
+        date(2026, 2, 2),
+        date(2026, 2, 3),
+    )
+    assert caplog.messages == []
     with pytest.raises(AssertionError, match="XBOM is built from 2026-01-01 to None"):
         load_calendar("XBOM", date(2026, 1, 1), None, tmp_path, today=date(2025, 11, 2))
+
+
+@pytest.mark.parametrize(
+    "today", [date(2025, 12, 30), date(2026, 1, 15), date(2026, 1, 16), date(2026, 8, 3)]
+)
+def test_nothing_breaks_around_the_packages_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, today: date
+) -> None:
+    """As XBOM's calendar ends with every year until somebody has written the next one."""
+    write_table(table_until(date(2026, 1, 15), is_limit=True), tmp_path)
+    forbid_building(monkeypatch)
+    calendar = load_calendar("XBOM", date(2026, 1, 1), None, tmp_path, today=today)
+    assert calendar.is_session(date(2026, 1, 16))
+    assert not calendar.is_session(date(2026, 1, 17))
+    last = today + REACH
+    assert calendar.last == last
+    assert calendar.between(date(2026, 1, 1), last) == calendar.sessions
+    assert caplog.messages == [
+        f"The calendar of XBOM ends on 2026-01-15: every weekday until {last} is taken for a session."
+    ]
+    assert calendar_ends([calendar], today) == [("XBOM", date(2026, 1, 15))]
+
+
+def test_a_calendar_may_begin_behind_its_tables_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_table(table_until(date(2026, 1, 15), is_limit=True), tmp_path)
+    forbid_building(monkeypatch)
+    calendar = load_calendar("XBOM", date(2026, 1, 20), date(2026, 1, 25), tmp_path)
+    assert calendar.sessions == (date(2026, 1, 20), date(2026, 1, 21), date(2026, 1, 22), date(2026, 1, 23))
+
+
+@pytest.mark.parametrize(
+    ("today", "ends"),
+    [
+        (date(2025, 11, 16), []),
+        (date(2025, 11, 17), [("XBOM", date(2026, 1, 15))]),
+        (date(2026, 2, 1), [("XBOM", date(2026, 1, 15))]),
+    ],
+)
+def test_the_end_of_a_calendar_is_told_60_days_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, today: date, ends: list[tuple[str, date]]
+) -> None:
+    write_table(table_until(date(2026, 1, 15), is_limit=True), tmp_path)
+    rates = load_calendar("FX", date(2026, 1, 1), None, tmp_path, today=today)
+    forbid_building(monkeypatch)
+    calendar = load_calendar("XBOM", date(2026, 1, 1), None, tmp_path, today=today)
+    assert calendar_ends([rates, calendar], today) == ends
+
+
+def test_a_universe_that_has_ended_needs_no_more_of_a_calendar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(table_until(date(2026, 1, 15), is_limit=True), tmp_path)
+    forbid_building(monkeypatch)
+    ended = load_calendar("XBOM", date(2026, 1, 1), date(2026, 1, 15), tmp_path)
+    assert calendar_ends([ended], date(2026, 8, 1)) == []
+    longer = load_calendar("XBOM", date(2026, 1, 1), date(2026, 1, 16), tmp_path)
+    (end,) = calendar_ends([longer], date(2026, 8, 1))
+    assert end.sentence == (
+        "The calendar of XBOM ends on 2026-01-15, and every weekday after that is taken for a session; "
+        "install a newer version of exchange_calendars, or write the days on which the exchange is closed "
+        "into session_overrides.csv."
+    )
 
 
 def test_a_built_calendar_reaches_ahead(tmp_path: Path) -> None:
     today = datetime.now(UTC).date()
     calendar = load_calendar("XNYS", date(2025, 1, 2), None, tmp_path)
-    assert calendar.last >= today + timedelta(days=300)
+    assert calendar.last >= today + timedelta(days=366)
+    assert calendar.known_until >= today + timedelta(days=300)
+    assert calendar_ends([calendar], today) == []
 
 
-def test_shipped_overrides_take_effect(cache: Path) -> None:
+Markets = Callable[[str], SessionCalendar]
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Markets:
+    """The calendars of the project, with the corrections that it comes with, each built once."""
+    folder = tmp_path_factory.mktemp("markets")
     overrides = read_overrides(SHIPPED)
-    assert {(override.exchange, override.day, override.is_open) for override in overrides} >= {
-        ("XBOM", date(2024, 1, 20), True),
-        ("XBOM", date(2025, 2, 1), True),
-        ("XBOM", date(2026, 2, 1), True),
-        ("XTAI", date(2024, 10, 31), False),
-        ("XKRX", date(2026, 6, 3), False),
-    }
-    corrected: dict[str, SessionCalendar] = {}
-    for override in overrides:
-        if override.exchange not in corrected:
-            corrected[override.exchange] = load_calendar(
-                override.exchange, date(2024, 1, 1), date(2026, 12, 31), cache, overrides
-            )
-        assert corrected[override.exchange].is_session(override.day) == override.is_open
-    assert corrected["XBOM"].close_of(date(2026, 2, 1)) == utc(2026, 2, 1, 10, 0)
+    return cache(
+        lambda exchange: load_calendar(exchange, date(2010, 1, 4), date(2026, 12, 31), folder, overrides)
+    )
 
 
-def test_there_need_be_no_overrides(tmp_path: Path) -> None:
-    assert read_overrides(tmp_path / "session_overrides.csv") == ()
+#: What really happened, where some version of the package says or said something else.
+HISTORY = [
+    ("XTAI", "2024-10-31", False),  # a typhoon
+    ("XTAI", "2024-10-02", False),
+    ("XKRX", "2026-06-03", False),  # local elections
+    ("XKRX", "2026-07-17", False),  # Constitution Day, a holiday again
+    ("XKRX", "2025-07-17", True),
+    ("XKRX", "2023-10-02", False),
+    ("XKRX", "2024-04-10", False),
+    ("XKRX", "2024-10-01", False),
+    ("XBOM", "2026-02-01", True),  # budgets, on a Sunday and on Saturdays
+    ("XBOM", "2025-02-01", True),
+    ("XBOM", "2020-02-01", True),
+    ("XBOM", "2015-02-28", True),
+    ("XBOM", "2024-01-20", True),  # instead of the Monday after it
+    ("XBOM", "2024-01-22", False),
+    ("XBOM", "2024-05-20", False),
+    ("XBOM", "2026-01-15", False),
+    # The index of the euro area is computed on both days, on which Frankfurt is closed.
+    ("XPAR", "2024-12-24", True),
+    ("XPAR", "2024-12-31", True),
+    ("XPAR", "2025-12-24", True),
+    ("XPAR", "2025-12-31", True),
+    ("XPAR", "2026-12-24", True),
+    ("XPAR", "2026-12-31", True),
+    ("XETR", "2024-12-24", False),
+    ("XETR", "2024-12-31", False),
+    ("COMEX", "2025-01-09", True),  # CMES is closed there, and open on Thanksgiving
+    ("COMEX", "2024-11-28", False),
+    ("XNYS", "2024-10-14", True),  # Columbus Day and Veterans Day, on which bonds have no yield
+    ("XNYS", "2024-11-11", True),
+    ("USGOV", "2024-10-14", False),
+    ("USGOV", "2024-11-11", False),
+    ("USGOV", "2018-12-05", False),
+    ("USGOV", "2012-10-30", False),
+]
 
 
-HEADER = "date,exchange,session,source\n"
+@pytest.mark.parametrize(("exchange", "day", "is_session"), HISTORY)
+def test_history(market: Markets, exchange: str, day: str, is_session: bool) -> None:
+    assert market(exchange).is_session(date.fromisoformat(day)) == is_session
+
+
+def test_shipped_corrections_take_effect_and_have_a_source(market: Markets) -> None:
+    for override in read_overrides(SHIPPED):
+        assert market(override.exchange).is_session(override.day) == override.is_open
+        assert override.source.startswith("https://")
+    assert market("XBOM").close_of(date(2026, 2, 1)) == utc(2026, 2, 1, 10, 0)
+
+
+WORLD = ("BVMF", "COMEX", "USGOV", "XBOM", "XKRX", "XLON", "XNYS", "XPAR", "XTAI", "XTKS")
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
+    ("day", "trading"),
     [
-        (
-            "day,exchange\n",
-            "line 1: the columns are 'day,exchange'; allowed are 'date,exchange,session,source'.",
-        ),
-        (
-            HEADER + "2021-01-04,XNYS,open\n",
-            "line 2: holds 3 values; allowed are the 4 of 'date,exchange,session,source'.",
-        ),
-        (
-            HEADER + "2021-02-30,XNYS,open,https://example.org\n",
-            "line 2: date: '2021-02-30' is no date; allowed is a date such as 2021-01-04.",
-        ),
-        (
-            HEADER + "2021-01-04,NYSE,open,https://example.org\n",
-            f"line 2: exchange: 'NYSE' is no exchange; allowed are {', '.join(known_exchanges())}.",
-        ),
-        (
-            HEADER + "2021-01-04,XNYS,half,https://example.org\n",
-            "line 2: session: 'half' is not allowed; allowed are open, closed.",
-        ),
-        (
-            HEADER + "2021-01-04,XNYS,open,\n",
-            "line 2: source: is empty; allowed is the address that says so.",
-        ),
-        (
-            HEADER
-            + "2021-01-04,XNYS,open,https://example.org\n\n2021-01-04,XNYS,closed,https://example.org\n",
-            "line 4: XNYS on 2021-01-04 stands in the file twice; allowed is one line a date and exchange.",
-        ),
+        # Mumbai trades on New Year's Day and Tokyo at Christmas, so that a universe of the whole world has no
+        # weekday off.
+        (date(2026, 1, 1), {"XBOM"}),
+        (date(2026, 4, 3), {"USGOV", "XKRX", "XTKS"}),
+        (date(2026, 12, 25), {"XTKS"}),
+        (date(2026, 7, 3), set(WORLD) - {"COMEX", "USGOV", "XNYS"}),
+        (date(2026, 11, 11), set(WORLD) - {"USGOV"}),
+        (date(2026, 2, 17), {"COMEX", "USGOV", "XBOM", "XLON", "XNYS", "XPAR", "XTKS"}),
     ],
 )
-def test_a_mistake_in_the_overrides_names_the_line(tmp_path: Path, content: str, sentence: str) -> None:
-    path = tmp_path / "session_overrides.csv"
-    path.write_text(content, encoding="utf-8")
-    with pytest.raises(ConfigurationError) as raised:
-        read_overrides(path)
-    assert str(raised.value) == f"session_overrides.csv: {sentence}"
+def test_who_trades_on_a_day_of_2026(market: Markets, day: date, trading: set[str]) -> None:
+    assert {exchange for exchange in WORLD if market(exchange).is_session(day)} == trading
 
 
-def test_overrides_saved_by_a_spreadsheet_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "session_overrides.csv"
-    path.write_text(HEADER + "2021-02-06,XTKS,open,https://example.org\n", encoding="utf-8-sig")
-    assert read_overrides(path) == (SessionOverride(date(2021, 2, 6), "XTKS", True, "https://example.org"),)
-    path.write_bytes(HEADER.encode() + "2021-02-06,XTKS,open,東京".encode("cp932"))
-    with pytest.raises(ConfigurationError, match="is no UTF-8 text"):
-        read_overrides(path)
+def test_every_weekday_of_2026_is_a_trading_day_of_the_world(market: Markets) -> None:
+    first, last = date(2026, 1, 1), date(2026, 12, 31)
+    days = TradingDays.from_calendars(map(market, WORLD), first, last)
+    assert len(days) == 261
+    assert days.weekdays_off(first, last) == ()
+    # Without Mumbai, and without Tokyo, there are days off.
+    west = [market(exchange) for exchange in ("COMEX", "XLON", "XNYS", "XPAR")]
+    assert TradingDays.from_calendars(west, first, last).weekdays_off(first, last) == (
+        date(2026, 1, 1),
+        date(2026, 4, 3),
+        date(2026, 12, 25),
+    )

@@ -27,11 +27,13 @@ LIBRARIES = {
     "sklearn": {"portfolio"},
     "matplotlib": {"pictures"},
     "exchange_calendars": {"session_tables"},
+    "feedparser": {"headlines"},
+    "requests": {"headlines", "market_data"},
     "rich": {"cli"},
     "click": {"cli"},
 }
 
-DOMAIN = {"learning", "market_data", "portfolio", "stage1"}
+DOMAIN = {"headlines", "learning", "market_data", "portfolio", "stage1"}
 #: What everything may import.
 COMMON = {"errors", "config"}
 #: What else of stock_assets a part may import, itself apart.
@@ -40,18 +42,21 @@ PARTS = {
     "config": {"calendars", "cutoffs", "session_overrides", "session_tables"},
     "settings": set(),
     "cutoffs": set(),
-    "session_tables": set(),
+    "own_calendars": set(),
+    "session_tables": {"own_calendars"},
+    "past_days": {"session_tables"},
     "session_overrides": {"session_tables"},
     "calendars": {"session_tables", "session_overrides"},
     "trading_days": {"calendars", "session_tables"},
     "market_data": {"calendars", "settings", "trading_days"},
     "storage": {"market_data"},
+    "headlines": set(),
     "learning": set(),
     "stage1": {"learning", "market_data"},
     "portfolio": {"learning", "market_data"},
     "pictures": set(),
     "instance_storage": {"settings"},
-    "pipeline": {"calendars", "cutoffs", "settings", "trading_days"} | DOMAIN | {"storage"},
+    "pipeline": {"calendars", "cutoffs", "past_days", "settings", "trading_days"} | DOMAIN | {"storage"},
     "defs": {"cutoffs", "pictures", "pipeline", "storage"} | DOMAIN,
     "definitions": set(),
     "cli": {"cutoffs", "definitions", "defs", "instance_storage", "pipeline", "settings", "storage"},

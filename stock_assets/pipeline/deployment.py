@@ -4,17 +4,18 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from stock_assets.calendars import SessionCalendar, load_calendar
+from stock_assets.calendars import CalendarEnd, SessionCalendar, calendar_ends, load_calendar
 from stock_assets.config import UniverseConfig, load_universe
 from stock_assets.config.base_currency import rates_of
 from stock_assets.config.universe import LOCAL, Universe
+from stock_assets.past_days import keep_past_days, read_past_days
 from stock_assets.pipeline.usable import usable_config
 from stock_assets.settings import Settings
-from stock_assets.trading_days import TradingDays
+from stock_assets.trading_days import TradingDays, decision_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +36,15 @@ class Deployment:
         By exchange, from ``history_start`` on.
     dropped : dict of str to str
         Why each optional instrument that ``universe.yaml`` has and ``config`` has not was left out, by id.
+    past_days : frozenset of date
+        Trading days that are over, and stay trading days whatever the calendars say by now.
     """
 
     settings: Settings
     config: UniverseConfig
     calendars: dict[str, SessionCalendar]
     dropped: dict[str, str] = field(default_factory=dict)
+    past_days: frozenset[date] = frozenset()
 
     @property
     def universe(self) -> Universe:
@@ -88,12 +92,20 @@ class Deployment:
         published late belongs to a day after its session.
         """
         last = min(calendar.last for calendar in self.calendars.values())
-        return TradingDays.from_calendars(self.calendars.values(), self.universe.history_start, last)
+        return TradingDays.from_calendars(
+            self.calendars.values(), self.universe.history_start, last, self.past_days
+        )
 
     @cached_property
     def partition_days(self) -> TradingDays:
         """The trading days of the daily partitions, from ``start`` to ``end`` or as far as calendars go."""
-        return TradingDays.from_calendars(self.calendars.values(), self.universe.start, self.last_day)
+        return TradingDays.from_calendars(
+            self.calendars.values(), self.universe.start, self.last_day, self.past_days
+        )
+
+    def calendar_ends(self, today: date) -> list[CalendarEnd]:
+        """Return the calendars that end soon, as ``calendars.calendar_ends`` does."""
+        return calendar_ends(self.calendars.values(), today)
 
     @cached_property
     def expected_bars(self) -> "dict[str, pd.DataFrame]":
@@ -118,14 +130,20 @@ def _digest(*values: object) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def open_deployment(settings: Settings) -> Deployment:
-    """Read the universe's configuration and its calendars.
+def open_deployment(settings: Settings, now: datetime | None = None) -> Deployment:
+    """Read the universe's configuration and its calendars, and keep the trading days that are over.
+
+    Parameters
+    ----------
+    now : datetime, optional
+        With a time zone; by default the present.
 
     Raises
     ------
     ConfigurationError
         If the configuration is wrong anywhere, or a required instrument has no source that can be used.
     """
+    now = now or datetime.now(UTC)
     config, dropped = usable_config(load_universe(settings.universe_dir), settings)
     for sentence in dropped.values():
         _log.warning("%s", sentence)
@@ -136,10 +154,16 @@ def open_deployment(settings: Settings) -> Deployment:
             config.universe.end and config.universe.end + timedelta(days=MARGIN_DAYS),
             cache_dir=settings.calendar_dir,
             overrides=config.overrides,
+            today=now.date(),
         )
         for exchange in config.universe.exchanges
     }
-    return Deployment(settings, config, calendars, dropped)
+    past_days = frozenset(day for day in read_past_days(settings.calendar_dir) if decision_time(day) <= now)
+    deployment = Deployment(settings, config, calendars, dropped, past_days)
+    over = frozenset(day for day in deployment.history_days if decision_time(day) <= now)
+    if not over <= past_days:
+        keep_past_days(over, settings.calendar_dir)
+    return deployment
 
 
 #: Sessions after ``end`` that must be known: returns that start on the last days need their next session.
