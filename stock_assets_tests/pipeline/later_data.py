@@ -30,8 +30,10 @@ def change_after(
     """Change at random everything in the sources that falls due after a trading day.
 
     Numbers change, bars disappear, come twice or lose their close, and days without a session get one. With
-    ``values_only`` numbers change and nothing else; ``instruments`` are those of the universe by default.
+    ``values_only`` numbers change and nothing else, by so little that no bar is held for it; ``instruments``
+    are those of the universe by default.
     """
+    factors = _SMALL_FACTORS if values_only else _FACTORS
     for instrument in world.instruments if instruments is None else instruments:
         rng = np.random.default_rng([seed, zlib.crc32(instrument.encode())])
 
