@@ -30,3 +30,13 @@ def planned_world(empty_world: "World", tmp_path_factory: pytest.TempPathFactory
 def up_to_date(planned_world: "World", tmp_path: Path) -> "World":
     """A deployment of the test's own that is up to date."""
     return planned_world.copy(tmp_path / "world")
+
+
+@pytest.fixture(scope="session")
+def in_yen(tmp_path_factory: pytest.TempPathFactory) -> "World":
+    """With yen as its base currency and a covariate, and with predictions and weights of some days."""
+    from stock_assets_tests.pipeline import yen_world
+
+    world = yen_world.install(tmp_path_factory.mktemp("yen") / "world")
+    yen_world.finish(world)
+    return world
