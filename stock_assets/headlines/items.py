@@ -97,14 +97,14 @@ def parse_items(content: bytes, headers: Mapping[str, str]) -> tuple[Item, ...]:
         problem = parsed.get("bozo_exception")
         raise FeedError(f"the feed has no items{f' ({type(problem).__name__})' if problem else ''}")
     base = headers.get("content-location", "")
-    found = {
-        item_hash(None, item): item
-        for entry in reversed(parsed.entries)
-        if (item := _item(entry, base)) is not None
-    }
+    found: dict[str, Item] = {}
+    for entry in parsed.entries:
+        item = _item(entry, base)
+        if item is not None:
+            found.setdefault(item_hash(None, item), item)
     if not found:
         raise FeedError(f"none of the feed's {len(parsed.entries)} items has a title and an http link")
-    return tuple(reversed(found.values()))
+    return tuple(found.values())
 
 
 def plain_title(text: str) -> str:
@@ -130,13 +130,12 @@ def _item(entry: Mapping[str, Any], base: str) -> Item | None:
     link = plain_link(str(entry.get("link") or ""), base)
     if not title or link is None:
         return None
-    return Item(title, link, _instant(entry.get("published_parsed") or entry.get("updated_parsed")))
+    dates = [entry[name] for name in ("published_parsed", "updated_parsed") if name in entry]
+    return Item(title, link, next((_instant(date) for date in dates if date is not None), None))
 
 
-def _instant(parsed: time.struct_time | None) -> datetime | None:
+def _instant(parsed: time.struct_time) -> datetime | None:
     """Return a date of feedparser's, which is in UTC, or None for one that no calendar has."""
-    if parsed is None:
-        return None
     try:
         instant = _EPOCH + timedelta(seconds=calendar.timegm(parsed))
     except (OverflowError, ValueError):

@@ -179,7 +179,10 @@ def _newest(items: pd.DataFrame, window: Window, count: int) -> pd.DataFrame:
 
 def _within(frame: pd.DataFrame, column: str, window: Window) -> pd.DataFrame:
     """Return the rows of a window; the frame is in the order of the column."""
-    first, last = frame[column].searchsorted([window.after, window.until], side="right")
+    moments = pd.DatetimeIndex(frame[column])
+    first, last = (
+        moments.searchsorted(pd.Timestamp(end), side="right") for end in (window.after, window.until)
+    )
     return frame.iloc[first:last]
 
 
