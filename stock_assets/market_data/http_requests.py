@@ -178,7 +178,7 @@ def _refusal(
 ) -> SourceUnavailable | None:
     status = response.status_code
     if status == requests.codes.too_many_requests:
-        pause = _retry_after(response.headers)
+        pause = retry_after(response.headers)
         wish = "" if pause is None else f", and wants to be left alone for {pause:g} seconds"
         return RateLimited(f"{address} refuses so many requests (status 429){wish}; ask later.", pause)
     if status == requests.codes.ok or status in expected:
@@ -222,9 +222,9 @@ def _is_page(headers: Mapping[str, str], body: bytes) -> bool:
     )
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str | None]) -> float | None:
     """Return the seconds that ``Retry-After`` says, as a number or as a date; None if it says none."""
-    text = headers.get("Retry-After", "").strip()
+    text = (headers.get("Retry-After") or "").strip()
     try:
         seconds = float(text)
     except ValueError:
@@ -232,7 +232,9 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         if until is None:
             return None
         # By the source's own clock if it shows it: ours may differ.
-        return max(0.0, (until - (_http_date(headers.get("Date", "")) or datetime.now(UTC))).total_seconds())
+        return max(
+            0.0, (until - (_http_date(headers.get("Date") or "") or datetime.now(UTC))).total_seconds()
+        )
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
