@@ -7,7 +7,7 @@ from stock_assets.config.instruments import Instrument
 from stock_assets.config.portfolios import Bounds, PortfoliosConfig
 from stock_assets.config.sources import SOURCE_PRICES
 from stock_assets.config.stage1 import FEATURE_KINDS, Stage1Config, parse_feature
-from stock_assets.config.universe import Universe
+from stock_assets.config.universe import LOCAL, Universe
 from stock_assets.session_tables import weekdays
 
 # Sums of weights such as 0.1 + 0.2 are not exact.
@@ -28,7 +28,68 @@ def universe_mistakes(folder: str, universe: Universe, exchanges: Collection[str
         for instrument in universe.priced
         if instrument.exchange not in exchanges
     ]
-    return mistakes
+    mistakes += [
+        f"{name}: {_list_of(universe, instrument)}.{instrument.id}.safe: true is not allowed, since it is "
+        "never held; allowed is false."
+        for instrument in (*universe.covariates, *universe.exchange_rates)
+        if instrument.safe
+    ]
+    mistakes += _exchange_rate_mistakes(f"{name}: exchange_rates", universe)
+    return mistakes + _headline_mistakes(f"{name}: headlines", universe)
+
+
+def _headline_mistakes(path: str, universe: Universe) -> list[str]:
+    feeds = universe.headlines.feeds if universe.headlines is not None else ()
+    return [
+        f"{path}.feeds[{place}].instruments: {key!r} is no instrument; allowed are "
+        f"{', '.join(universe.instrument_ids)}."
+        for place, feed in enumerate(feeds)
+        for key in feed.instruments
+        if key not in universe.instrument_ids
+    ]
+
+
+def _exchange_rate_mistakes(path: str, universe: Universe) -> list[str]:
+    """Return which exchange rates are missing, are too many, or might be dropped."""
+    base, rates = universe.base_currency, universe.exchange_rates
+    if base == LOCAL:
+        if not rates:
+            return []
+        return [
+            f"{path}: base_currency local makes no use of {', '.join(rate.id for rate in rates)}; allowed "
+            f"are none, or a base_currency such as {rates[0].currency}."
+        ]
+    held_in: dict[str, list[str]] = {}
+    for instrument in universe.instruments:
+        if instrument.currency != base:
+            held_in.setdefault(instrument.currency, []).append(instrument.id)
+    needed = f"the prices in {base} of {', '.join(held_in)}" if held_in else "none"
+    mistakes = []
+    chosen: dict[str, str] = {}
+    for rate in rates:
+        pair = f"the price of {rate.unit_currency} in {rate.currency}"
+        if rate.currency != base or rate.unit_currency not in held_in:
+            mistakes.append(
+                f"{path}.{rate.id}: base_currency {base} needs {pair} for no instrument; allowed are "
+                f"{needed}."
+            )
+        elif rate.unit_currency in chosen:
+            mistakes.append(
+                f"{path}.{rate.id}: is {pair} as {chosen[rate.unit_currency]} is; allowed is one rate a pair."
+            )
+        else:
+            chosen[rate.unit_currency] = rate.id
+        if rate.optional:
+            mistakes.append(
+                f"{path}.{rate.id}.optional: true is not allowed, since no portfolio can be valued without "
+                "it; allowed is false."
+            )
+    return mistakes + [
+        f"{path}: base_currency {base} needs the price of {currency} in {base} for {', '.join(instruments)}; "
+        f"allowed are {needed}, one rate each."
+        for currency, instruments in held_in.items()
+        if currency not in chosen
+    ]
 
 
 def _list_of(universe: Universe, instrument: Instrument) -> str:
@@ -67,8 +128,8 @@ def _covariate_mistakes(
     name: str, universe: Universe, stage1: Stage1Config, instrument: Instrument
 ) -> list[str]:
     return [
-        f"{name}: {_path(stage1, instrument, 'covariates')}: {covariate!r} is neither instrument nor "
-        f"covariate of universe.yaml; allowed are {', '.join(universe.priced_ids)}."
+        f"{name}: {_path(stage1, instrument, 'covariates')}: {covariate!r} is neither instrument, "
+        f"covariate nor exchange rate of universe.yaml; allowed are {', '.join(universe.priced_ids)}."
         for covariate in stage1.for_instrument(instrument.id).covariates
         if covariate not in universe.priced_ids
     ]

@@ -74,14 +74,15 @@ MISTAKES = {
         STAGE1,
         "covariates: [us_index]",
         "covariates: [vix]",
-        "instruments.jp_index.covariates: 'vix' is neither instrument nor covariate of universe.yaml; "
-        f"allowed are {INSTRUMENTS}.",
+        "instruments.jp_index.covariates: 'vix' is neither instrument, covariate nor exchange rate of "
+        f"universe.yaml; allowed are {INSTRUMENTS}.",
     ),
     "unknown covariate of all": (
         STAGE1,
         "shrinkage: 0.5",
         "covariates: [vix]",
-        f"covariates: 'vix' is neither instrument nor covariate of universe.yaml; allowed are {INSTRUMENTS}.",
+        "covariates: 'vix' is neither instrument, covariate nor exchange rate of universe.yaml; allowed are "
+        f"{INSTRUMENTS}.",
     ),
     "unknown feature": (
         STAGE1,
