@@ -29,6 +29,8 @@ LIBRARIES = {
     "exchange_calendars": {"session_tables"},
     "feedparser": {"headlines"},
     "requests": {"headlines", "market_data"},
+    "yfinance": {"market_data"},
+    "curl_cffi": {"market_data"},
     "rich": {"cli"},
     "click": {"cli"},
 }
