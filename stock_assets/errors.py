@@ -58,6 +58,10 @@ class FeedError(StockAssetsError):
     """A feed of headlines gave none: it was not reached, or what it answered is no feed with items."""
 
 
+class HistoryIncomplete(SourceError):
+    """The sources of some instruments failed, and the history of the others is there."""
+
+
 class StorageError(StockAssetsError):
     """The database is not in a state that this package can work with."""
 

@@ -3,7 +3,7 @@
 import csv
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -11,10 +11,12 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from stock_assets.config.portfolios import PORTFOLIO_MODELS, PortfolioModel
+from stock_assets.market_data.source import PriceSource
 from stock_assets.market_data.sources import build_sources
 from stock_assets.pipeline import portfolios, prices, stage1
 from stock_assets.pipeline.deployment import Deployment, open_deployment
 from stock_assets.pipeline.plan import Plan, make_plan
+from stock_assets.pipeline.price_gaps import history_gaps
 from stock_assets.portfolio.sharpe_model import TrainedSharpeNet
 from stock_assets.settings import CONFIG_DIR_VARIABLE, STATE_DIR_VARIABLE, UNIVERSE_VARIABLE, Settings
 from stock_assets.stage1.model import TrainedStage1
@@ -116,20 +118,45 @@ class World:
 
     # What the assets do.
 
-    def load_history(self, now: datetime = NOW, run_id: str = "a run") -> dict[str, prices.HistoryReport]:
+    def load_history(
+        self,
+        now: datetime = NOW,
+        run_id: str = "a run",
+        sources: Mapping[str, PriceSource] | None = None,
+    ) -> dict[str, prices.HistoryReport]:
         with read_transaction(self.engine) as connection:
-            gaps = prices.history_gaps(self.deployment, connection)
+            gaps = history_gaps(self.deployment, connection)
         return {
             name: prices.load_history(
-                self.deployment, self.engine, self._sources(), name, gap, run_id=run_id, now=now
+                self.deployment,
+                self.engine,
+                self.sources() if sources is None else sources,
+                name,
+                gap,
+                run_id=run_id,
+                now=now,
             )
             for name, gap in gaps.items()
         }
 
     def load_days(
-        self, days: Sequence[date], now: datetime = NOW, run_id: str = "a run"
+        self,
+        days: Sequence[date],
+        now: datetime = NOW,
+        run_id: str = "a run",
+        sources: Mapping[str, PriceSource] | None = None,
+        *,
+        only_missing: bool = False,
     ) -> prices.DaysReport:
-        return prices.load_days(self.deployment, self.engine, self._sources(), days, run_id=run_id, now=now)
+        return prices.load_days(
+            self.deployment,
+            self.engine,
+            self.sources() if sources is None else sources,
+            days,
+            run_id=run_id,
+            now=now,
+            only_missing=only_missing,
+        )
 
     def train(
         self,
@@ -184,7 +211,7 @@ class World:
         if plan.history:
             self.load_history()
         for run in plan.price_runs:
-            self.load_days(run)
+            self.load_days(run, only_missing=True)
         for training in plan.trainings:
             self.train(training.cutoff, training.instruments, sharpe_net=training.sharpe_net)
         for run in plan.daily_runs:
@@ -268,7 +295,8 @@ class World:
             lambda rows: [row for row in rows if not first <= date.fromisoformat(row[_SESSION]) <= until],
         )
 
-    def _sources(self) -> dict:
+    def sources(self) -> dict[str, PriceSource]:
+        """The sources of the universe, as the assets build them."""
         return build_sources(
             self.deployment.universe, self.deployment.config.folder, self.deployment.settings
         )

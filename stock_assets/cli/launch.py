@@ -7,9 +7,9 @@ in processes of their own, so that a crash of one costs one instrument.
 import os
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -51,6 +51,8 @@ class Launch:
         Asset keys; empty for all of the job.
     in_process : bool
         Whether its steps are too light for processes of their own.
+    config : mapping of str to mapping
+        Settings of assets, by asset.
     """
 
     title: str
@@ -59,6 +61,7 @@ class Launch:
     last: str | None = None
     assets: tuple[tuple[str, ...], ...] = ()
     in_process: bool = False
+    config: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -92,12 +95,16 @@ def launch(instance: dg.DagsterInstance, spec: Launch, console: Console, log: Pa
     """
     mark = uuid.uuid4().hex
     config: dict[str, object] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    if spec.config:
+        config["ops"] = {asset: {"config": dict(settings)} for asset, settings in spec.config.items()}
     if spec.in_process:
         config["execution"] = {"config": {"in_process": True}}
     result = None
     with noted_signals() as asked_to_end:
         try:
-            with RunProgress(instance, mark, spec.title, console), _stderr_to(log):
+            # Of the history alone: it is one long step, and the others log much that says less.
+            tells = spec.job == HISTORY_JOB
+            with RunProgress(instance, mark, spec.title, console, tells=tells), _stderr_to(log):
                 result = dg.execute_job(
                     dg.reconstructable(_JOBS[spec.job]),
                     instance=instance,

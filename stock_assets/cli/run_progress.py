@@ -5,6 +5,7 @@ import time
 
 import dagster as dg
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -36,10 +37,20 @@ class RunProgress:
     """Follows the events of a run from a thread and shows them.
 
     The run is found by its mark, since its id is known only when it has ended.
+
+    Parameters
+    ----------
+    tells : bool
+        Whether to show the newest message that the run has logged: its whole log is read then, not its steps'
+        beginnings and ends alone.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, mark: str, title: str, console: Console) -> None:
+    def __init__(
+        self, instance: dg.DagsterInstance, mark: str, title: str, console: Console, *, tells: bool = False
+    ) -> None:
         self._instance, self._mark, self._title, self._console = instance, mark, title, console
+        self._events = None if tells else _STEP_EVENTS
+        self._told = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="run progress", daemon=True)
 
@@ -71,11 +82,11 @@ class RunProgress:
                         run_id = run.run_id
                         progress.update(task, total=len(run.step_keys_to_execute or ()) or None)
                 if run_id is not None:
-                    connection = self._instance.get_records_for_run(run_id, cursor, _STEP_EVENTS)
+                    connection = self._instance.get_records_for_run(run_id, cursor, self._events)
                     cursor = connection.cursor
                     for record in connection.records:
                         done += self._show(record.event_log_entry, running)
-                    progress.update(task, completed=done, description=_description(self._title, running))
+                    progress.update(task, completed=done, description=self._description(running))
                 if ending:
                     return
 
@@ -87,8 +98,18 @@ class RunProgress:
         runs = self._instance.get_runs(dg.RunsFilter(tags={LAUNCH_TAG: self._mark}), limit=1)
         return runs[0] if runs and runs[0].status not in _NOT_STARTED else None
 
+    def _description(self, running: dict[str, float]) -> str:
+        steps = ", ".join(step.replace("__", "/") for step in running)
+        return f"{self._title}: {escape(self._told) or steps}" if steps else self._title
+
     def _show(self, entry: dg.EventLogEntry, running: dict[str, float]) -> int:
+        """Show what an event says, and return how many steps have ended with it."""
+        if not entry.is_dagster_event:
+            self._told = entry.user_message
+            return 0
         event = entry.get_dagster_event()
+        if event.event_type not in _STEP_EVENTS:
+            return 0
         step = event.step_key or ""
         if event.event_type == dg.DagsterEventType.STEP_START:
             running[step] = entry.timestamp
@@ -103,11 +124,6 @@ class RunProgress:
             f"    [{colour}]{mark}[/] {name:<36} {seconds:5.1f} s   [dim]{total:5.0f} s in all[/]"
         )
         return 1
-
-
-def _description(title: str, running: dict[str, float]) -> str:
-    steps = ", ".join(step.replace("__", "/") for step in running)
-    return f"{title}: {steps}" if steps else title
 
 
 def was_interrupted(event: dg.DagsterEvent) -> bool:

@@ -99,7 +99,14 @@ def launches(deployment: Deployment, plan: Plan) -> list[Launch]:
     if plan.history:
         specs.append(Launch("price history", HISTORY_JOB, in_process=True))
     specs += [
-        Launch(_title("close prices", run), DAILY_JOB, *keys_of(run), (("close_prices",),), in_process=True)
+        Launch(
+            _title("close prices", run),
+            DAILY_JOB,
+            *keys_of(run),
+            (("close_prices",),),
+            in_process=True,
+            config={"close_prices": {"only_missing": True}},
+        )
         for run in plan.price_runs
     ]
     specs += [_training_launch(training) for training in plan.trainings]

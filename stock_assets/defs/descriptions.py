@@ -4,13 +4,16 @@ from stock_assets.config.portfolios import PortfolioModel
 
 PRICE_HISTORY = """All bars from `history_start` up to the first trading day.
 
-Each instrument is committed on its own, and only what is missing is loaded. Rows of `price_bars`."""
+Each instrument is committed on its own, and only what is missing is loaded: one whose sources fail leaves the
+others stored, and fails the run at its end. Rows of `price_bars`."""
 
 CLOSE_PRICES = """The bars that belong to a trading day D, for every instrument that traded.
 
 A bar belongs to the first trading day whose decision time (00:00 UTC of the day after) is not earlier than
-the moment the bar falls due. The last sessions are read again to catch corrections; a changed close becomes
-a new revision. Rows of `price_bars`, `days` and `findings`."""
+the moment the bar falls due; before that moment it is not stored. The last sessions are read again to catch
+corrections; a changed close, dividend or split becomes a new revision. An instrument whose sources fail costs
+the others nothing: its bars are missing, and the day waits for them. Rows of `price_bars`, `days` and
+`findings`."""
 
 HEADLINES = """The items of all feeds that were first seen between two decision times.
 
@@ -55,4 +58,6 @@ PRICE_CHECKS: dict[str, str] = {
     "the next bar or a second source denies is held, until `stock-assets accept-bar` releases it.",
     "sources_agree": "No close differs from a second source's by more than quality.disagreement.",
     "calendar_agrees": "No bar came for a day on which its exchange has no session.",
+    "sources_answered": "Every source that was asked gave bars, so that no fallback was needed.",
+    "closes_unchanged": "No stored close, dividend or split was corrected; else what had used the old one.",
 }

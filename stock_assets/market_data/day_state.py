@@ -3,8 +3,8 @@
 ========= =============================================================================================
 state     when
 ========= =============================================================================================
-waiting   a bar that is expected is missing, and the deadline is not past
-complete  all bars that are expected are there
+waiting   a bar that is expected is missing, or not due yet, and the deadline is not past
+complete  all bars that are expected are there, or after the deadline all but those of soft expectations
 partial   the deadline is past and some of them are missing
 closed    the deadline is past and none of them came, or no exchange had a session: an unscheduled closure
 ========= =============================================================================================
@@ -14,7 +14,7 @@ longer than the deadline: nothing new was known, and nothing is published. The s
 and moment alone, so that a bar that comes after all makes the day partial or complete.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -60,6 +60,7 @@ def day_states(
     now: datetime,
     deadline: timedelta,
     max_staleness: int,
+    soft: Collection[str] = (),
 ) -> DayStates:
     """Judge trading days.
 
@@ -78,6 +79,9 @@ def day_states(
         Time after a day's decision time until which a missing bar is waited for.
     max_staleness : int
         Number of its own sessions by which an instrument's last bar may lag and still be used.
+    soft : collection of str
+        Instruments whose sessions are a guess: their bars are waited for like others, and a day is
+        complete without them.
     """
     wanted = np.array(days, dtype="datetime64[D]")
     shape = (len(wanted), len(expected))
@@ -85,6 +89,7 @@ def day_states(
     staleness = np.zeros(shape, dtype=np.int64)
     due = np.zeros(shape, dtype=np.int64)
     missing: list[list[str]] = [[] for _ in wanted]
+    all_soft = np.ones(len(wanted), dtype=bool)
     sessions_held = np.zeros(len(wanted), dtype=bool)
     stored = dict(list(bars.groupby("instrument", sort=False)))
     for column, (instrument, table) in enumerate(expected.items()):
@@ -98,9 +103,12 @@ def day_states(
             at = np.searchsorted(wanted, day)
             if at < len(wanted) and wanted[at] == day:
                 missing[at].append(f"{instrument} of {session}")
+                all_soft[at] &= instrument in soft
     judged = [
-        _judge(day, int(number), lacking, bool(held), now, deadline)
-        for day, number, lacking, held in zip(days, due.sum(axis=1), missing, sessions_held, strict=True)
+        _judge(day, int(number), lacking, bool(guessed), bool(held), now, deadline)
+        for day, number, lacking, guessed, held in zip(
+            days, due.sum(axis=1), missing, all_soft, sessions_held, strict=True
+        )
     ]
     return DayStates(
         days=pd.DataFrame(
@@ -131,9 +139,9 @@ def _last_bars(
 
 
 def _judge(
-    day: date, due: int, missing: list[str], held: bool, now: datetime, deadline: timedelta
+    day: date, due: int, missing: list[str], guessed: bool, held: bool, now: datetime, deadline: timedelta
 ) -> tuple[DayState, str]:
-    """Return state and reason of one day."""
+    """Return state and reason of one day; ``guessed`` says that all of the missing sessions are a guess."""
     limit = decision_time(day) + deadline
     if not due:
         if held:
@@ -149,6 +157,8 @@ def _judge(
             "closed",
             f"None of the {due} bars that fall due on this day came until {limit:%Y-%m-%d %H:%M} UTC.",
         )
+    if guessed:
+        return "complete", f"{lacking}; that their sessions took place is a guess, so that nothing is amiss."
     return "partial", f"{lacking}, and the deadline of {limit:%Y-%m-%d %H:%M} UTC is past."
 
 

@@ -11,6 +11,7 @@ from stock_assets.market_data.bars import SOURCE_COLUMNS, dates_of
 
 FindingKind = Literal[
     "missing_session",
+    "source_failed",
     "duplicate_session",
     "invalid_close",
     "invalid_action",
@@ -24,11 +25,14 @@ FindingKind = Literal[
     "source_disagreement",
 ]
 Severity = Literal["blocked", "held", "warning"]
+#: The kind that says nothing of a bar: its source gave no answer, and is to be asked again.
+SOURCE_FAILED: FindingKind = "source_failed"
 FINDING_COLUMNS = ("instrument", "session", "kind", "severity", "trading_day", "detail", "value")
 
 #: The severity of the kinds that are more than a warning.
 _SEVERITIES: dict[FindingKind, Severity] = {
     "missing_session": "blocked",
+    "source_failed": "blocked",
     "duplicate_session": "blocked",
     "invalid_close": "blocked",
     "invalid_action": "blocked",
@@ -58,6 +62,8 @@ class Finding:
         A sentence with the values.
     value : float
         The number that it is about.
+    severity : Severity or None
+        Other than the severity of its kind.
     """
 
     session: np.datetime64
@@ -65,6 +71,7 @@ class Finding:
     trading_day: np.datetime64
     detail: str
     value: float = np.nan
+    severity: Severity | None = None
 
 
 def bar_arrays(bars: pd.DataFrame) -> BarArrays:
@@ -82,7 +89,9 @@ def findings_frame(instrument: str, found: Iterable[Finding]) -> pd.DataFrame:
         "instrument": [instrument] * len(ordered),
         "session": np.array([finding.session for finding in ordered], dtype="datetime64[s]"),
         "kind": [finding.kind for finding in ordered],
-        "severity": [_SEVERITIES.get(finding.kind, "warning") for finding in ordered],
+        "severity": [
+            finding.severity or _SEVERITIES.get(finding.kind, "warning") for finding in ordered
+        ],
         "trading_day": np.array([finding.trading_day for finding in ordered], dtype="datetime64[s]"),
         "detail": [finding.detail for finding in ordered],
         "value": np.where(np.isfinite(values), values, np.nan),

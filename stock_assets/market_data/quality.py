@@ -8,7 +8,10 @@ quiet stocks do close at the same price four times.
 ============================ ======== =============================================================
 kind                         severity found when
 ============================ ======== =============================================================
-missing_session              blocked  the calendar has a session and the source no bar
+missing_session              blocked  the calendar has a session and the source no bar; a warning for an
+                                      instrument whose sessions are a guess (``session_expectation``)
+source_failed                blocked  no source answered, so that nobody knows whether there is a bar;
+                                      written by who asks the sources, not by a check
 duplicate_session            blocked  the source has several bars of a session: nobody knows which
                                       is right
 invalid_close                blocked  the close is not finite, or not above 0 (a yield: not above
@@ -143,7 +146,9 @@ def _missing_sessions(
     sessions, trading_days = dates_of(expected["session"]), dates_of(expected["trading_day"])
     for at in np.flatnonzero(~np.isin(sessions, dates_of(bars["session"]))).tolist():
         detail = f"{instrument.exchange} has a session on {sessions[at]}, and no bar of it came."
-        yield Finding(sessions[at], "missing_session", trading_days[at], detail)
+        # A guess that was wrong is nothing that went wrong.
+        severity = "warning" if instrument.session_expectation == "soft" else None
+        yield Finding(sessions[at], "missing_session", trading_days[at], detail, severity=severity)
 
 
 def _duplicate_sessions(_: Instrument, bars: BarArrays) -> Iterator[Finding]:

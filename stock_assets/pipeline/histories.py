@@ -14,7 +14,7 @@ from stock_assets.market_data.bars import InstrumentHistory
 from stock_assets.market_data.day_state import day_states
 from stock_assets.market_data.history import build_histories
 from stock_assets.pipeline.deployment import Deployment
-from stock_assets.pipeline.prices import history_gaps
+from stock_assets.pipeline.price_gaps import history_gaps, unexplained_gaps
 from stock_assets.storage.days import read_days
 from stock_assets.storage.held_bars import days_of_later_holds
 from stock_assets.storage.prices import read_bars
@@ -91,9 +91,11 @@ def require_prices(
     ------
     StorageError
         If a bar is missing or a day still waits: a network trained now would know less than its cutoff says.
+        Of the days as many bars may be owed by a source that failed as ``max_staleness`` forgives.
     """
+    wanted = set(deployment.universe.priced_ids if only is None else only)
     gaps = history_gaps(deployment, connection)
-    without = sorted(gaps if only is None else gaps.keys() & set(only))
+    without = sorted(gaps.keys() & wanted)
     if without:
         raise StorageError(
             f"price_history lacks {len(gaps[without[0]])} bars of {without[0]}, and bars of "
@@ -110,3 +112,11 @@ def require_prices(
             f"close_prices of {lacking[0]} and of {len(lacking) - 1} more days before the cutoff {cutoff} "
             "are not settled; materialize close_prices of these days first."
         )
+    owed = unexplained_gaps(deployment, connection, days[0], days[-1])
+    for name in sorted(owed.keys() & wanted):
+        if len(owed[name]) > deployment.universe.max_staleness:
+            raise StorageError(
+                f"The sources of {name} owe {len(owed[name])} bars of days before the cutoff {cutoff}, more "
+                f"than the {deployment.universe.max_staleness} of max_staleness; materialize close_prices of "
+                "these days again."
+            )

@@ -13,11 +13,11 @@ from stock_assets.cutoffs import cutoffs_between
 from stock_assets.pipeline.assets import prediction_asset, weights_asset
 from stock_assets.pipeline.deployment import Deployment
 from stock_assets.pipeline.frames import rows_of
-from stock_assets.pipeline.prices import history_gaps, outdated_days, unexplained_gaps
-from stock_assets.storage.days import read_days
+from stock_assets.pipeline.price_gaps import history_gaps, open_days, unexplained_gaps
+from stock_assets.storage.held_bars import holds_changed_at, last_released_at
 from stock_assets.storage.models import last_trained_at, trained_cutoffs
 from stock_assets.storage.outcomes import read_outcomes
-from stock_assets.storage.prices import last_known_at
+from stock_assets.storage.prices import known_at_by_day, last_known_at
 from stock_assets.trading_days import decision_time
 
 #: Days of one run, at the most: a broken one keeps what the runs before it wrote.
@@ -103,12 +103,10 @@ def _days_without_prices(
     """Return the days that wait or were never loaded, lack bars of a new instrument, or got a bar since."""
     if not days:
         return []
-    states = read_days(connection, days[0], days[-1])
-    settled = {stamp.date() for stamp in states.loc[states["state"] != "waiting", "date"]}
     gaps = unexplained_gaps(deployment, connection, days[0], days[-1])
-    open_days = {stamp.date() for gap in gaps.values() for stamp in gap["trading_day"]}
-    open_days |= outdated_days(connection, days[0], days[-1])
-    return [day for day in days if day not in settled or day in open_days]
+    unsettled = {stamp.date() for gap in gaps.values() for stamp in gap["trading_day"]}
+    unsettled |= open_days(connection, days)
+    return [day for day in days if day in unsettled]
 
 
 def _trainings(
@@ -182,7 +180,7 @@ def _is_settled(
 
     What was published under other settings stands, since customers have seen it; but not portfolios of other
     instruments. What was refused is tried again under other settings, or when a bar or a network that the day
-    may use has come since.
+    may use has come, or was released, since. A day on which no bar came is closed until one comes after all.
     """
     day, status = row["date"].date(), row["status"]
     if status == "published":
@@ -190,9 +188,14 @@ def _is_settled(
     if status == "no_model":
         return firsts.get(row["asset"], date.max) > day
     if status == "refused":
-        changes = (last_known_at(connection, day), last_trained_at(connection, day))
+        changes = (
+            last_known_at(connection, day),
+            last_released_at(connection, day),
+            last_trained_at(connection, day),
+        )
         return row["settings"] == settings and all(at is None or at <= row["computed_at"] for at in changes)
-    return status == "closed"
+    came = [change(connection, day, day).get(day) for change in (known_at_by_day, holds_changed_at)]
+    return status == "closed" and all(at is None or at <= row["computed_at"] for at in came)
 
 
 def _runs(deployment: Deployment, days: Iterable[date]) -> tuple[tuple[date, ...], ...]:

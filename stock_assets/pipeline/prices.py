@@ -7,25 +7,22 @@ from datetime import date, datetime, timedelta
 import pandas as pd
 import sqlalchemy as sa
 
-from stock_assets.config.instruments import Instrument
-from stock_assets.market_data.bar_assembly import assemble_bars
+from stock_assets.errors import NoDataForWindow, SourceError
+from stock_assets.market_data.bars import dates_of, empty_bars
 from stock_assets.market_data.day_state import DayStates, day_states
-from stock_assets.market_data.quality import QualityReport, check_bars
+from stock_assets.market_data.findings import FINDING_COLUMNS, SOURCE_FAILED, Finding, findings_frame
+from stock_assets.market_data.quality import check_bars
 from stock_assets.market_data.source import PriceSource
-from stock_assets.market_data.sources import fetch_rows
+from stock_assets.pipeline.corrections import Correction, corrections_of
 from stock_assets.pipeline.deployment import Deployment
-from stock_assets.pipeline.frames import rows_of
-from stock_assets.pipeline.restatements import is_restated, refuse_moved_bars
-from stock_assets.storage.days import read_days, write_days
+from stock_assets.pipeline.price_gaps import missing_days, unexplained_gaps
+from stock_assets.pipeline.price_loading import JudgedDays, ask_sources, due_bars, judge_days
+from stock_assets.pipeline.restatements import outranked, refuse_moved_bars
+from stock_assets.storage.days import write_days
 from stock_assets.storage.engine import read_transaction
 from stock_assets.storage.findings import read_findings, replace_findings
-from stock_assets.storage.prices import (
-    AppendedBars,
-    append_bars,
-    known_at_by_day,
-    read_bars,
-    stored_sessions,
-)
+from stock_assets.storage.held_bars import released_sessions
+from stock_assets.storage.prices import AppendedBars, append_bars, read_bars
 
 #: Calendar days that certainly hold the sessions that the quality checks look back on.
 _CONTEXT = timedelta(days=45)
@@ -39,81 +36,54 @@ class HistoryReport:
     ----------
     source : str
         The source that gave the bars.
+    silent : tuple of str
+        What the sources said that were asked before it and gave none.
     stored : AppendedBars
     findings : DataFrame
         What the quality checks found.
+    corrections : tuple of Correction
+        Stored bars that the source says otherwise now, and what had used them.
     """
 
     source: str
+    silent: tuple[str, ...]
     stored: AppendedBars
     findings: pd.DataFrame
+    corrections: tuple[Correction, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class DaysReport:
-    """What loading the bars of some trading days did.
+    """What loading the bars of some trading days did, and what is known of the days then.
 
     Attributes
     ----------
     bars : DataFrame
-        The bars that belong to the days and passed the checks, ``BAR_COLUMNS``.
+        The stored bars that belong to the days and may be used, as ``read_bars`` returns them.
     stored : AppendedBars
-        What was new, and which closes were corrected, those of re-read sessions too.
+        What was new, and which bars were corrected, those of re-read sessions too.
     findings : DataFrame
-        What the quality checks found on the days.
+        What is found on the days, but for bars that were released; columns ``FINDING_COLUMNS``.
     states : DayStates
         The state of each day.
+    sources : dict of str to str
+        The source that gave the bars, by instrument; those that were not asked for are not in it.
+    silent : dict of str to tuple of str
+        What other sources said that were asked and gave no bars, by instrument.
+    failures : dict of str to str
+        Why no source answered, by instrument.
+    corrections : tuple of Correction
+        Stored bars that a source says otherwise now, and what had used them.
     """
 
     bars: pd.DataFrame
     stored: AppendedBars
     findings: pd.DataFrame
     states: DayStates
-
-
-def unexplained_gaps(
-    deployment: Deployment, connection: sa.Connection, first: date, last: date
-) -> dict[str, pd.DataFrame]:
-    """Return the expected bars that are neither stored nor known to be missing or bad.
-
-    Parameters
-    ----------
-    first, last : date
-        Trading days that the bars belong to, both included.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        By instrument, those with a gap only: rows as ``expected_bars`` returns them.
-    """
-    known = read_findings(connection, first, last)
-    blocked = known[known["severity"] == "blocked"]
-    gaps = {}
-    for name, expected in deployment.expected_bars.items():
-        wanted = expected[expected["trading_day"].between(pd.Timestamp(first), pd.Timestamp(last))]
-        there = pd.Series(stored_sessions(connection, name)).astype("datetime64[s]")
-        bad = blocked.loc[blocked["instrument"] == name, "session"]
-        missing = wanted[~wanted["session"].isin(there) & ~wanted["session"].isin(bad)]
-        if len(missing):
-            gaps[name] = missing
-    return gaps
-
-
-def outdated_days(connection: sa.Connection, first: date, last: date) -> set[date]:
-    """Return the trading days that got a bar, or the correction of one, after they were judged.
-
-    A later day reads the sessions before it again and stores what has come; what the quality checks and the
-    state say of the day that such a bar belongs to is to be said anew.
-    """
-    judged = {row["date"].date(): row["computed_at"] for row in rows_of(read_days(connection, first, last))}
-    stored = known_at_by_day(connection, first, last)
-    return {day for day, known_at in stored.items() if day in judged and known_at > judged[day]}
-
-
-def history_gaps(deployment: Deployment, connection: sa.Connection) -> dict[str, pd.DataFrame]:
-    """Return the unexplained gaps before the first trading day, as ``unexplained_gaps`` does."""
-    last = deployment.partition_days.first - timedelta(days=1)
-    return unexplained_gaps(deployment, connection, deployment.universe.history_start, last)
+    sources: dict[str, str]
+    silent: dict[str, tuple[str, ...]]
+    failures: dict[str, str]
+    corrections: tuple[Correction, ...]
 
 
 def load_history(
@@ -132,17 +102,34 @@ def load_history(
     ----------
     gap : DataFrame
         The instrument's rows of ``history_gaps``.
+
+    Raises
+    ------
+    SourceError
+        If no source answered, or if an instrument of which nothing is stored has no bar at all.
     """
     first, last = gap["session"].iloc[0], gap["session"].iloc[-1]
     settings = deployment.universe.instrument(instrument)
-    expected = deployment.expected_bars[instrument]
+    expected = due_bars(deployment.expected_bars[instrument], now)
     expected = expected[expected["session"].between(first, last)]
-    source, bars = _fetch(deployment, sources, settings, first.date(), last.date())
-    bars = bars[bars["trading_day"] < pd.Timestamp(deployment.partition_days.first)]
+    with read_transaction(engine) as connection:
+        previous = read_bars(connection, instruments=[instrument], until=last.date(), held="all")
+        released = released_sessions(connection).get(instrument, ())
+    answer = ask_sources(deployment, sources, settings, first.date(), last.date(), stored=previous, now=now)
+    bars = answer.bars[answer.bars["trading_day"] < pd.Timestamp(deployment.partition_days.first)]
+    if bars.empty and previous.empty and len(expected):
+        raise NoDataForWindow(
+            f"instruments.{instrument}: the source {answer.source!r} has no bar from {first.date()} to "
+            f"{last.date()}; choose another source or symbol, or let the universe start later."
+        )
+    report = check_bars(settings, bars, expected, previous, deployment.universe.quality, released=released)
     with engine.begin() as connection:
-        previous = read_bars(connection, instruments=[instrument], until=last.date())
-        report = check_bars(settings, bars, expected, previous, deployment.universe.quality)
-        stored = append_bars(connection, report.bars, run_id=run_id, known_at=now)
+        stored = append_bars(
+            connection,
+            report.bars[~outranked(settings, report.bars, previous)],
+            run_id=run_id,
+            known_at=now,
+        )
         replace_findings(
             connection,
             sorted({stamp.date() for stamp in pd.concat([expected, bars])["trading_day"]}),
@@ -151,7 +138,8 @@ def load_history(
             run_id=run_id,
             found_at=now,
         )
-    return HistoryReport(source, stored, report.findings)
+        corrections = corrections_of(deployment, connection, stored.revised, now)
+    return HistoryReport(answer.source, answer.silent, stored, report.findings, corrections)
 
 
 def load_days(
@@ -162,90 +150,110 @@ def load_days(
     *,
     run_id: str,
     now: datetime,
+    only_missing: bool = False,
 ) -> DaysReport:
-    """Load the bars that belong to some trading days, one request an instrument, and judge the days.
+    """Load the bars that belong to some trading days, by one request an instrument, and judge the days.
 
-    The sessions just before are read again: a corrected close becomes a new revision. Bars, findings
-    and states are written in one transaction.
+    The sessions just before are read again: a corrected bar becomes a new revision. A second source is
+    asked once too, and a past that is restated once more. An instrument whose sources fail costs the
+    others nothing: its bars are missing, and are asked for again. Bars, findings and states are written in
+    one transaction.
 
     Parameters
     ----------
     days : sequence of date
         Trading days in ascending order.
+    only_missing : bool
+        Whether to ask for each instrument only from the first to the last day that still needs it, as
+        ``missing_days`` says. Days that were never settled need all instruments, so that corrections are
+        found as the days go on; but an instrument that is new does not make the sources say once more what
+        is stored of the others. By default everything is asked for: whoever loads days again by hand wants
+        to hear what the sources say today.
     """
     universe = deployment.universe
     with read_transaction(engine) as connection:
-        previous = read_bars(connection, since=days[0] - _CONTEXT, until=days[-1])
-    refuse_moved_bars(deployment, previous)
-    judged: list[QualityReport] = []
-    reread: list[pd.DataFrame] = []
-    for instrument in universe.priced:
-        own = previous[previous["instrument"] == instrument.id]
-        report, again = _judge_instrument(deployment, sources, instrument, own, days)
-        judged.append(report)
-        reread.append(again)
-    bars = pd.concat([report.bars for report in judged], ignore_index=True)
-    findings = pd.concat([report.findings for report in judged], ignore_index=True)
-    with engine.begin() as connection:
-        stored = append_bars(connection, pd.concat([*reread, bars]), run_id=run_id, known_at=now)
-        replace_findings(
-            connection, days, findings, instruments=universe.priced_ids, run_id=run_id, found_at=now
+        previous = read_bars(connection, since=days[0] - _CONTEXT, until=days[-1], held="all")
+        released = released_sessions(connection)
+        asked = (
+            missing_days(deployment, connection, days)
+            if only_missing
+            else dict.fromkeys(universe.priced_ids, tuple(days))
         )
+    refuse_moved_bars(deployment, previous)
+    judged: dict[str, JudgedDays] = {}
+    failures: dict[str, str] = {}
+    for name, own_days in asked.items():
+        try:
+            judged[name] = judge_days(
+                deployment,
+                sources,
+                universe.instrument(name),
+                previous[previous["instrument"] == name],
+                own_days,
+                released=released.get(name, ()),
+                now=now,
+            )
+        except SourceError as error:
+            failures[name] = str(error)
+    with engine.begin() as connection:
+        frames = [one.bars for one in judged.values()]
+        bars = pd.concat(frames, ignore_index=True) if frames else empty_bars()
+        stored = append_bars(connection, bars, run_id=run_id, known_at=now)
+        findings = {name: one.findings for name, one in judged.items()}
+        findings |= _findings_of_failures(deployment, connection, failures, asked, now)
+        for name, own in findings.items():
+            replace_findings(connection, asked[name], own, instruments=[name], run_id=run_id, found_at=now)
         states = day_states(
             days,
             deployment.expected_bars,
-            read_bars(connection, until=days[-1]),
+            read_bars(connection, until=days[-1], held="held_later"),
             now,
             universe.deadline,
             universe.max_staleness,
+            soft=[one.id for one in universe.priced if one.session_expectation == "soft"],
         )
         write_days(connection, states.days, computed_at=now, run_id=run_id)
-    return DaysReport(bars, stored, findings, states)
+        known = _of_days(read_findings(connection, days[0], days[-1]), days)
+        return DaysReport(
+            bars=_of_days(read_bars(connection, since=days[0], until=days[-1]), days),
+            stored=stored,
+            findings=known.loc[known["released_at"].isna(), list(FINDING_COLUMNS)],
+            states=states,
+            sources={name: one.source for name, one in judged.items()},
+            silent={name: one.silent for name, one in judged.items() if one.silent},
+            failures=failures,
+            corrections=corrections_of(deployment, connection, stored.revised, now),
+        )
 
 
-def _judge_instrument(
+def _findings_of_failures(
     deployment: Deployment,
-    sources: Mapping[str, PriceSource],
-    instrument: Instrument,
-    previous: pd.DataFrame,
-    days: Sequence[date],
-) -> tuple[QualityReport, pd.DataFrame]:
-    """Return what the checks say of the days' bars, and the bars of the sessions before them."""
-    universe = deployment.universe
-    wanted = {pd.Timestamp(day) for day in days}
-    expected = deployment.expected_bars[instrument.id]
-    own = expected[expected["trading_day"].isin(wanted)]
-    before = expected[expected["trading_day"] < min(wanted)].tail(universe.reread_sessions)
-    asked = pd.concat([before, own])
-    if asked.empty:
-        first = last = days[0]
-    else:
-        first = asked["session"].iloc[0].date()
-        last = max(asked["session"].iloc[-1].date(), days[-1])
-    _, bars = _fetch(deployment, sources, instrument, first, last)
-    again = bars[bars["session"].isin(before["session"])]
-    if is_restated(again, previous):
-        before = expected[expected["trading_day"] < min(wanted)]
-        _, again = _fetch(deployment, sources, instrument, before["session"].iloc[0].date(), last)
-        again = again[again["session"].isin(before["session"])]
-    again = check_bars(instrument, again, before, previous, universe.quality).bars
-    # The days are judged by what the source says now of the closes before them, as they are within a range.
-    superseded = previous["session"].isin(again["session"])
-    context = pd.concat([frame[["session", "close"]] for frame in (previous[~superseded], again)])
-    own_bars = bars[bars["trading_day"].isin(wanted)]
-    return check_bars(instrument, own_bars, own, context, universe.quality), again
+    connection: sa.Connection,
+    failures: Mapping[str, str],
+    asked: Mapping[str, Sequence[date]],
+    now: datetime,
+) -> dict[str, pd.DataFrame]:
+    """Return the findings of instruments whose sources failed: what is known, and the bars that are owed.
+
+    What was found before stands: nothing was said that could take it back.
+    """
+    findings = {}
+    for name, sentence in failures.items():
+        days = asked[name]
+        known = _of_days(read_findings(connection, days[0], days[-1]), days)
+        known = known[(known["instrument"] == name) & (known["kind"] != SOURCE_FAILED)]
+        gaps = unexplained_gaps(deployment, connection, days[0], days[-1])
+        found = []
+        if name in gaps:
+            owed = due_bars(_of_days(gaps[name], days), now)
+            for session, day in zip(dates_of(owed["session"]), dates_of(owed["trading_day"]), strict=True):
+                found.append(Finding(session, SOURCE_FAILED, day, sentence))
+        frames = [
+            frame for frame in (known[list(FINDING_COLUMNS)], findings_frame(name, found)) if len(frame)
+        ]
+        findings[name] = pd.concat(frames, ignore_index=True) if frames else findings_frame(name, [])
+    return findings
 
 
-def _fetch(
-    deployment: Deployment,
-    sources: Mapping[str, PriceSource],
-    instrument: Instrument,
-    first: date,
-    last: date,
-) -> tuple[str, pd.DataFrame]:
-    """Return the name of the source that answered, and its rows as bars."""
-    fetched = fetch_rows(instrument, sources, first, last)
-    calendar = deployment.calendars[instrument.exchange]
-    return fetched.source, assemble_bars(
-        instrument, fetched.source, fetched.rows, calendar, deployment.history_days
-    )
+def _of_days(frame: pd.DataFrame, days: Sequence[date]) -> pd.DataFrame:
+    return frame[frame["trading_day"].isin(pd.to_datetime(list(days)))]

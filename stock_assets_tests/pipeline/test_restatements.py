@@ -29,7 +29,9 @@ def test_restated_closes_are_read_again_from_the_first_on(world: World) -> None:
         after = market_view(world.deployment, connection, [LAST]).histories["us_index"]
     np.testing.assert_allclose(after.level, before.level, rtol=1e-4)
     np.testing.assert_allclose(after.close, before.close / 2, rtol=1e-4)
-    assert len(report.stored.revised) == len(before)
+    # The bar that was held is corrected with the others.
+    stored = world.rows("price_bars", instrument="us_index", revision=0)
+    assert len(report.stored.revised) == len(stored) == len(before) + 1
 
 
 @pytest.mark.parametrize(

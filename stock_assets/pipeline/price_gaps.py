@@ -1,0 +1,99 @@
+"""Which bars and which trading days are still to be loaded, judged by the tables alone."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import pandas as pd
+import sqlalchemy as sa
+
+from stock_assets.market_data.findings import SOURCE_FAILED
+from stock_assets.pipeline.deployment import Deployment
+from stock_assets.pipeline.frames import rows_of
+from stock_assets.storage.days import read_days
+from stock_assets.storage.findings import read_findings
+from stock_assets.storage.held_bars import holds_changed_at
+from stock_assets.storage.prices import known_at_by_day, stored_sessions
+
+
+def unexplained_gaps(
+    deployment: Deployment, connection: sa.Connection, first: date, last: date
+) -> dict[str, pd.DataFrame]:
+    """Return the expected bars that are neither stored nor known to be missing or bad.
+
+    A source that failed has said nothing of its bars: those that it owes are among the gaps.
+
+    Parameters
+    ----------
+    first, last : date
+        Trading days that the bars belong to, both included.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By instrument, those with a gap only: rows as ``expected_bars`` returns them.
+    """
+    known = read_findings(connection, first, last)
+    # A bar that a soft expectation waited for in vain is a warning, and known to be missing all the same.
+    explaining = (known["severity"] == "blocked") | (known["kind"] == "missing_session")
+    explained = known[explaining & (known["kind"] != SOURCE_FAILED)]
+    gaps = {}
+    for name, expected in deployment.expected_bars.items():
+        wanted = expected[expected["trading_day"].between(pd.Timestamp(first), pd.Timestamp(last))]
+        there = pd.Series(stored_sessions(connection, name)).astype("datetime64[s]")
+        bad = explained.loc[explained["instrument"] == name, "session"]
+        missing = wanted[~wanted["session"].isin(there) & ~wanted["session"].isin(bad)]
+        if len(missing):
+            gaps[name] = missing
+    return gaps
+
+
+def history_gaps(deployment: Deployment, connection: sa.Connection) -> dict[str, pd.DataFrame]:
+    """Return the unexplained gaps before the first trading day, as ``unexplained_gaps`` does."""
+    last = deployment.partition_days.first - timedelta(days=1)
+    return unexplained_gaps(deployment, connection, deployment.universe.history_start, last)
+
+
+def open_days(connection: sa.Connection, days: Sequence[date]) -> set[date]:
+    """Return the trading days that were never judged, that wait, or that are to be judged anew.
+
+    A later day reads the sessions before it again and stores what has come; what the quality checks and the
+    state say of the day that such a bar or correction belongs to is to be said anew. So is what a day says
+    of a bar that it holds, when the bar was corrected or released.
+    """
+    rows = rows_of(read_days(connection, days[0], days[-1]))
+    judged = {row["date"].date(): row["computed_at"] for row in rows if row["state"] != "waiting"}
+    changes = [change(connection, days[0], days[-1]) for change in (known_at_by_day, holds_changed_at)]
+    outdated = {
+        day for changed in changes for day, at in changed.items() if day in judged and at > judged[day]
+    }
+    return {day for day in days if day not in judged or day in outdated}
+
+
+def missing_days(
+    deployment: Deployment, connection: sa.Connection, days: Sequence[date]
+) -> dict[str, tuple[date, ...]]:
+    """Return for each instrument the stretch of trading days that holds all that is still to be loaded of it.
+
+    Those are the open days, which need every instrument, and the days with a gap of its own: an instrument
+    that was added to the universe needs all days, and the others none of those that are settled.
+
+    Parameters
+    ----------
+    days : sequence of date
+        Trading days in ascending order.
+
+    Returns
+    -------
+    dict of str to tuple of date
+        In the order of the universe, without the instruments of which nothing is missing.
+    """
+    still_open = open_days(connection, days)
+    gaps = unexplained_gaps(deployment, connection, days[0], days[-1])
+    stretches = {}
+    for name in deployment.universe.priced_ids:
+        own = {stamp.date() for stamp in gaps[name]["trading_day"]} if name in gaps else set()
+        wanted = sorted(still_open | own)
+        stretch = tuple(day for day in days if wanted and wanted[0] <= day <= wanted[-1])
+        if stretch:
+            stretches[name] = stretch
+    return stretches
