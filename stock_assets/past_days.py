@@ -31,8 +31,8 @@ def read_past_days(folder: Path) -> frozenset[date]:
         return frozenset(date.fromisoformat(day) for day in days)
     except (FileNotFoundError, NotADirectoryError):
         return frozenset()
-    except (ValueError, KeyError, TypeError) as error:
-        _log.warning("%s is damaged (%s) and is made again from the calendars as they are.", path, error)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        _log.warning("%s cannot be read (%s): its days come from the calendars as they are.", path, error)
         return frozenset()
 
 

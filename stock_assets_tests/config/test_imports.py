@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from stock_assets_tests.made_up import CONFIG_DIR
 
 HEAVY = ("numpy", "pandas", "sqlalchemy", "torch", "exchange_calendars", "dagster", "skfolio")
@@ -24,13 +26,16 @@ def test_a_universe_is_loaded_without_anything_heavy() -> None:
     assert modules_after(code).isdisjoint(HEAVY)
 
 
-def test_stored_calendars_and_partition_keys_are_read_without_anything_heavy(tmp_path: Path) -> None:
-    arguments = f"'XNYS', date(2020, 12, 1), date(2021, 1, 31), Path({str(tmp_path)!r})"
+@pytest.mark.parametrize(("exchange", "builder"), [("XNYS", "exchange_calendars"), ("USGOV", "pandas")])
+def test_stored_calendars_and_partition_keys_are_read_without_anything_heavy(
+    tmp_path: Path, exchange: str, builder: str
+) -> None:
+    arguments = f"{exchange!r}, date(2020, 12, 1), date(2021, 1, 31), Path({str(tmp_path)!r})"
     built = modules_after(
         "from datetime import date\nfrom pathlib import Path\n"
         f"from stock_assets.calendars import load_calendar\nload_calendar({arguments})"
     )
-    assert "exchange_calendars" in built
+    assert builder in built
     code = (
         "from datetime import date\nfrom pathlib import Path\n"
         "from stock_assets.calendars import load_calendar\n"
