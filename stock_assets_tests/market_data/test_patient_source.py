@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stock_assets.config.instruments import Instrument
 from stock_assets.config.sources import RequestSettings
 from stock_assets.errors import (
     BadPayload,
@@ -110,8 +111,8 @@ def test_what_would_be_the_same_the_next_time_is_not_asked_again(
 
 def test_a_mistake_in_a_source_is_not_an_outage(tmp_path: Path) -> None:
     class Broken(ScriptedSource):
-        def fetch(self, *arguments: object) -> pd.DataFrame:
-            super().fetch(*arguments)
+        def fetch(self, instrument: Instrument, symbol: str, first: date, last: date) -> pd.DataFrame:
+            super().fetch(instrument, symbol, first, last)
             raise TypeError
 
     source, time = Broken("yahoo", 1.5), Time()
@@ -156,6 +157,15 @@ def test_a_pause_that_the_source_asks_for_is_the_least(tmp_path: Path, wanted: f
     assert ask(patient(source, time, tmp_path, requests(attempts))) == [1.5]
     (pause,) = time.pauses
     assert max(1, wanted) <= pause <= max(2, wanted)
+
+
+@same_folder
+@given(wanted=st.floats(30, 100, exclude_min=True))
+def test_a_pause_that_is_too_long_is_not_made(tmp_path: Path, wanted: float) -> None:
+    source, time = ScriptedSource("yahoo", RateLimited("Slowly.", wanted), 1.5), Time()
+    with pytest.raises(RateLimited):
+        ask(patient(source, time, tmp_path))
+    assert (source.asked, time.pauses) == (["X"], [])
 
 
 def test_a_source_that_wants_a_longer_pause_is_given_up_until_it_is_over(tmp_path: Path) -> None:
@@ -210,9 +220,9 @@ def test_the_lock_is_held_during_a_request_and_not_during_a_pause(tmp_path: Path
             return True
 
     class Looking(ScriptedSource):
-        def fetch(self, *arguments: object) -> pd.DataFrame:
+        def fetch(self, instrument: Instrument, symbol: str, first: date, last: date) -> pd.DataFrame:
             held.append(is_held())
-            return super().fetch(*arguments)
+            return super().fetch(instrument, symbol, first, last)
 
     source = Looking("yahoo", SourceUnavailable("Down."), 1.5)
     time = Time(during=lambda: held.append(is_held()))

@@ -29,6 +29,7 @@ from stock_assets.market_data.patient_source import PatientSource
 from stock_assets.market_data.source import PriceSource
 from stock_assets.market_data.sources import FetchedRows, build_sources, fetch_rows
 from stock_assets.settings import Settings
+from stock_assets_tests.fake_yahoo import ERROR, FakeYahoo, rate_limited
 from stock_assets_tests.made_up import CONFIG_DIR
 from stock_assets_tests.market_data.asking import MONDAY, ScriptedSource
 from stock_assets_tests.market_data.bars import instrument
@@ -174,7 +175,7 @@ def test_a_universe_has_the_sources_that_it_names(folder: Path, names: list[str]
 
 
 class FailingServer(ThreadingHTTPServer):
-    """Answers everything with 503, at once or at the end, and remembers what it was asked for."""
+    """Answers everything with 503, at once or far too late, and remembers what it was asked for."""
 
     daemon_threads = True
 
@@ -194,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.paths.append(self.path)
-        self.server.may_answer.wait(timeout=60)
+        self.server.may_answer.wait(timeout=5)
         self.server.answered += 1
         self.send_error(503)
 
@@ -275,3 +276,34 @@ def test_an_answer_is_waited_for_as_long_as_it_is_configured(tmp_path: Path, nam
             fetch_rows(universe.instruments[0], sources, MONDAY, MONDAY)
         assert server.paths
         assert server.answered == 0
+
+
+def yahoo_at(server: FakeYahoo, state: Path) -> tuple[Instrument, Mapping[str, PriceSource]]:
+    universe = on_the_network("yahoo", attempts=2, timeout=20)
+    server.serve("^TNX", timezone="America/Chicago", currency="USD", bars=[(MONDAY, 0.917)])
+    environment = {"STOCK_ASSETS_STATE_DIR": str(state), "STOCK_ASSETS_YAHOO_URL": server.url}
+    return universe.instruments[0], build_sources(universe, state, Settings.from_environment(environment))
+
+
+def test_an_outage_that_ends_is_not_noticed(tmp_path: Path) -> None:
+    with FakeYahoo() as server:
+        asked, sources = yahoo_at(server, tmp_path)
+        server.fail("^TNX", ERROR)
+        fetched = fetch_rows(asked, sources, MONDAY, MONDAY)
+        assert (fetched.rows["close"].tolist(), fetched.failures) == ([0.917], ())
+        assert len(server.charts("^TNX")) == 2
+
+
+def test_a_provider_that_wants_an_hour_is_asked_for_nothing_else(tmp_path: Path) -> None:
+    with FakeYahoo() as server:
+        asked, sources = yahoo_at(server, tmp_path)
+        server.fail("^TNX", rate_limited(retry_after="3600"), lasting=True)
+        with pytest.raises(RateLimited):
+            fetch_rows(asked, sources, MONDAY, MONDAY)
+        requests = len(server.requests)
+        server.recover("^TNX")
+        with pytest.raises(
+            RateLimited, match="the source 'yahoo' was not asked, since it wants to be left alone"
+        ):
+            fetch_rows(asked, sources, MONDAY, MONDAY)
+        assert len(server.requests) == requests
