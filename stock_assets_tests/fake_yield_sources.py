@@ -58,7 +58,8 @@ class Fault:
     sending : str
         ``whole``; ``cut``, half of the body as if it were all; ``break_off``, half of what was announced;
         ``end_early``, half of it, and nothing was announced;
-        ``trickle``, a byte from time to time; ``hang``, nothing; ``reset``, a broken connection.
+        ``trickle``, a byte from time to time; ``stall``, half of it and then nothing; ``hang``, nothing;
+        ``reset``, a broken connection.
     """
 
     status: int | None = None
@@ -66,7 +67,7 @@ class Fault:
     content_type: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     rename: tuple[str, str] | None = None
-    sending: Literal["whole", "cut", "break_off", "end_early", "trickle", "hang", "reset"] = "whole"
+    sending: Literal["whole", "cut", "break_off", "end_early", "trickle", "stall", "hang", "reset"] = "whole"
 
 
 OUTAGE = Fault(500, b"Internal Server Error", "text/plain")
@@ -78,6 +79,7 @@ TRUNCATED = Fault(sending="cut")
 BROKEN_OFF = Fault(sending="break_off")
 ENDED_EARLY = Fault(sending="end_early")
 TRICKLE = Fault(sending="trickle")
+STALL = Fault(sending="stall")
 HANG = Fault(sending="hang")
 RESET = Fault(sending="reset")
 
@@ -108,10 +110,13 @@ class FakeProvider(ABC):
     ----------
     requests : list of str
         Path and query of each request, in the order in which they came.
+    trickled : int
+        Bytes that were sent from time to time.
     """
 
     def __init__(self) -> None:
         self.requests: list[str] = []
+        self.trickled = 0
         self._faults: deque[Fault] = deque()
         self._always: Fault | None = None
         self._lock = threading.Lock()
@@ -156,8 +161,9 @@ class FakeProvider(ABC):
         """Keep a connection waiting until the server closes."""
         self._closing.wait(_HANG_SECONDS)
 
-    def pause(self) -> bool:
-        """Wait for a moment; return whether the server closes."""
+    def pause_in_trickle(self) -> bool:
+        """Wait for a moment behind a byte; return whether the server closes."""
+        self.trickled += 1
         return self._closing.wait(_TRICKLE_SECONDS)
 
     @abstractmethod
@@ -348,10 +354,12 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.sending == "trickle":
             for place in range(len(body)):
                 self.wfile.write(body[place : place + 1])
-                if self._provider.pause():
+                if self._provider.pause_in_trickle():
                     return
-        elif fault.sending in ("break_off", "end_early"):
+        elif fault.sending in ("break_off", "end_early", "stall"):
             self.wfile.write(body[: len(body) // 2])
+            if fault.sending == "stall":
+                self._provider.wait_for_the_end()
         else:
             self.wfile.write(body)
 

@@ -156,6 +156,9 @@ def test_the_chart_file_of_another_series_is_not_read(fred: FakeFred) -> None:
         ask(fred, None)
     with pytest.raises(BadPayload, match="the columns are none; allowed"):
         ask(fred, None)
+    fred.fail(Fault(body=b"observation_date,DGS10,DGS3\n", content_type="application/csv"))
+    with pytest.raises(BadPayload, match="the columns are observation_date, DGS10, DGS3; allowed"):
+        ask(fred, None)
 
 
 @WAYS
@@ -166,6 +169,12 @@ def test_an_unknown_series(fred: FakeFred, key: str | None) -> None:
         "instruments.x: the source 'fred' has no symbol 'DGS11'; allowed is the id of a daily series, such "
         "as DGS10."
     )
+
+
+def test_a_series_that_is_written_otherwise(fred: FakeFred) -> None:
+    fred.fail(Fault(400, b'{"error_message": "Bad Request.  Variable series_id is not alphanumeric."}'))
+    with pytest.raises(UnknownSymbol, match="has no symbol 'DGS 10'"):
+        ask(fred, KEY, "DGS 10")
 
 
 def test_a_key_that_is_refused_is_named_by_its_variable(fred: FakeFred) -> None:

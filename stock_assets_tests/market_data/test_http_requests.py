@@ -17,6 +17,7 @@ from stock_assets_tests.fake_yield_sources import (
     OUTAGE,
     PAGE,
     RESET,
+    STALL,
     TRICKLE,
     FakeProvider,
     Fault,
@@ -151,12 +152,14 @@ def test_a_page_for_people_is_no_data(echo: Echo, fault: Fault) -> None:
         ask(echo, expected=(400,))
 
 
-@pytest.mark.parametrize("fault", [HANG, TRICKLE])
+@pytest.mark.parametrize("fault", [HANG, STALL, TRICKLE])
 def test_no_whole_answer_in_time(echo: Echo, fault: Fault) -> None:
     echo.fail(fault)
     with pytest.raises(SourceUnavailable) as raised:
         ask(echo, IMPATIENT)
     assert str(raised.value) == f"{echo.url}/a/***/b did not answer within 0.15 seconds; ask later."
+    # Nobody has waited for the end.
+    assert echo.trickled < 200
 
 
 @pytest.mark.parametrize("fault", [RESET, BROKEN_OFF])
@@ -250,7 +253,7 @@ def every_text_of(error: BaseException) -> str:
 
 @pytest.mark.parametrize(
     "fault",
-    [None, OUTAGE, rate_limited("7"), PAGE, HANG, TRICKLE, RESET, BROKEN_OFF, Fault(302), Fault(400)],
+    [None, OUTAGE, rate_limited("7"), PAGE, HANG, STALL, TRICKLE, RESET, BROKEN_OFF, Fault(302), Fault(400)],
 )
 def test_no_key_in_errors_and_logs(echo: Echo, fault: Fault | None, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)

@@ -119,6 +119,15 @@ def test_a_failure_is_not_remembered(treasury: FakeTreasury) -> None:
     assert len(treasury.requests) == 5
 
 
+def test_an_outage_lasts_until_it_is_over(treasury: FakeTreasury) -> None:
+    treasury.fail_always(OUTAGE)
+    for _ in range(3):
+        with pytest.raises(SourceUnavailable):
+            ask(treasury)
+    treasury.fail_always(None)
+    assert len(ask(treasury)) == 2
+
+
 def test_a_null_is_no_bar(treasury: FakeTreasury) -> None:
     assert closes(ask(treasury, first=date(2024, 10, 7), last=date(2024, 10, 18))) == {}
     treasury.serve("BC_10YEAR", {date(2024, 10, 15): 4.03, date(2024, 10, 16): ""})
@@ -142,6 +151,12 @@ def test_a_window_of_holidays_has_no_row(treasury: FakeTreasury) -> None:
 def test_a_year_begins_with_an_empty_feed(treasury: FakeTreasury) -> None:
     assert len(ask(treasury, first=date(2025, 1, 1), last=date(2025, 1, 1))) == 0
     assert closes(ask(treasury, first=date(2024, 1, 3), last=date(2025, 1, 1))) == {date(2024, 1, 3): 3.91}
+
+
+def test_a_tenor_that_has_been_null_since_the_year_began_is_known(treasury: FakeTreasury) -> None:
+    treasury.serve("BC_3YEAR", {date(2025, 1, 9): 4.3})
+    treasury.serve("BC_10YEAR", {date(2025, 1, 9): None})
+    assert len(ask(treasury, first=date(2025, 1, 1), last=date(2025, 1, 9))) == 0
 
 
 @pytest.mark.parametrize("symbol", ["BC_11YEAR", "10YEAR", "NEW_DATE", "BC_30YEARDISPLAY", "bc_10year", ""])
