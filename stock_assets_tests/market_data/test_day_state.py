@@ -86,6 +86,44 @@ def test_a_missing_bar_is_waited_for_until_the_deadline() -> None:
     ]
 
 
+def judge_soft(present: Mapping[str, Sequence[date]], now: datetime = LONG_AFTER) -> DayStates:
+    """Of ``a``, and of ``b`` and ``c`` with sessions that are a guess."""
+    tables = expected({"a": WEEK, "b": WEEK, "c": WEEK})
+    return day_states([TUE], tables, bars(tables, present), now, DAY, 1, soft=["b", "c"])
+
+
+def test_a_soft_bar_is_waited_for_and_then_done_without() -> None:
+    before = judge_soft({"a": WEEK, "c": WEEK}, datetime(2021, 1, 6, 23, 59, tzinfo=UTC))
+    assert told(before)[0][0] == "waiting"
+    after = judge_soft({"a": WEEK, "c": WEEK}, datetime(2021, 1, 7, tzinfo=UTC))
+    assert told(after) == [
+        (
+            "complete",
+            "1 of 3 bars are missing: b of 2021-01-05; that their sessions took place is a guess, so that "
+            "nothing is amiss.",
+        )
+    ]
+    assert after.staleness.tolist() == [[0, 2, 0]], "it lags all the same"
+    assert after.usable.tolist() == [[True, False, True]]
+
+
+def test_a_soft_bar_excuses_no_firm_one() -> None:
+    states = judge_soft({"b": WEEK})
+    assert told(states) == [
+        (
+            "partial",
+            "2 of 3 bars are missing: a of 2021-01-05, c of 2021-01-05, and the deadline of 2021-01-07 00:00 UTC "
+            "is past.",
+        )
+    ]
+
+
+def test_a_day_without_any_bar_is_closed_for_soft_ones_too() -> None:
+    tables = expected({"b": WEEK})
+    states = day_states([TUE], tables, bars(tables, {}), LONG_AFTER, DAY, 1, soft=["b"])
+    assert told(states)[0][0] == "closed"
+
+
 def test_a_day_without_any_bar_is_closed_after_the_deadline() -> None:
     sessions, present = {"a": WEEK, "b": WEEK}, {"a": [MON, WED], "b": [MON, WED]}
     early = judge(sessions, present, days=[MON, TUE, WED], now=datetime(2021, 1, 6, tzinfo=UTC))
