@@ -144,6 +144,12 @@ def test_what_matters_most_is_raised_with_what_the_others_said(
     assert (type(caught.value), str(caught.value)) == (error, sentence)
 
 
+def test_what_is_raised_is_not_logged_too(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(SourceUnavailable):
+        ask(scripted(UNKNOWN, DOWN))
+    assert caplog.messages == ["No such symbol. The next source of x is asked."]
+
+
 def test_a_rate_limit_says_for_how_long_whatever_the_others_said() -> None:
     refusal = RateLimited("Slowly.", 60.0)
     for _ in range(2):
