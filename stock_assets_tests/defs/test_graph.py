@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
+from stock_assets.defs.calendar_check import CALENDAR_CHECKS
 from stock_assets.defs.descriptions import PRICE_CHECKS
 from stock_assets.pipeline.deployment import current_deployment
 from stock_assets.storage.columns import TABLES
@@ -138,7 +139,7 @@ def test_the_checks_of_close_prices(universe: Universe) -> None:
     _, defs = universe
     found = defs.resolve_asset_graph().asset_check_keys
     assert {(key.asset_key.to_user_string(), key.name) for key in found} == {
-        ("close_prices", name) for name in PRICE_CHECKS
+        ("close_prices", name) for name in (*PRICE_CHECKS, *CALENDAR_CHECKS)
     }
 
 

@@ -22,9 +22,11 @@ KEYS = (
 )
 CHECKS = (
     "calendar_agrees",
+    "calendars_reach",
     "closes_move",
     "moves_are_plausible",
     "sessions_are_complete",
+    "sources_agree",
     "values_are_valid",
 )
 DAY, CUTOFF = "2021-03-31", "2021-03-15"
