@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from pandas.core.groupby import SeriesGroupBy
+from pandas.api.typing import SeriesGroupBy
 
 from stock_assets.config.instruments import Instrument
 from stock_assets.errors import (
@@ -186,7 +186,10 @@ def _events(
     """Return the dividends or splits by session, each group those of one session."""
     events = list(chart.get("events", {}).get(kind, {}).values())
     sessions = _sessions([event["date"] for event in events], zone, None)
-    return pd.Series([value(event) for event in events], sessions, dtype=np.float64).groupby(level=0)
+    values = _numbers(kind, [value(event) for event in events], len(events))
+    if np.isnan(values).any():
+        raise ValueError(f"{kind} hold one without an amount")
+    return pd.Series(values, sessions).groupby(level=0)
 
 
 def _amount(event: Mapping[str, Any], currency: str | None) -> float:

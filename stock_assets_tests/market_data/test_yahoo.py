@@ -296,6 +296,27 @@ def test_a_restatement_is_told_as_it_is(server: FakeYahoo, source: YahooSource) 
     assert rows["split"].tolist() == [0, 0, 0, 0, 0, 2]
 
 
+def _change(path: str, value: object, status: int = 200) -> Fault:
+    """Replace or remove something of the chart, by its path."""
+
+    def fault(answer: fake.Answer) -> None:
+        answer.status = status
+        *parents, name = [int(part) if part.isdigit() else part for part in path.split(".")]
+        place: Any = answer.payload
+        for parent in parents:
+            place = place[parent]
+        if value is ...:
+            del place[name]
+        else:
+            place[name] = value
+
+    return fault
+
+
+_RESULT = "chart.result.0"
+_QUOTE = f"{_RESULT}.indicators.quote.0"
+
+
 @pytest.mark.parametrize("outage", [fake.ERROR, fake.HTML, fake.RESET, fake.TRUNCATED, fake.EMPTY])
 def test_an_outage_does_not_stick(server: FakeYahoo, source: YahooSource, outage: Fault) -> None:
     server.fail("^KS11", outage, fake.OK)
@@ -346,6 +367,22 @@ def test_an_outage_does_not_stick(server: FakeYahoo, source: YahooSource, outage
             BadPayload,
             "instruments.kospi: Yahoo gives '^KS11' in USD, and universe.yaml says KRW; choose a symbol in "
             "KRW, or correct the currency.",
+        ),
+        (
+            _change("chart", {"result": None, "error": {"code": "internal-error", "description": "x"}}, 500),
+            SourceUnavailable,
+            "Yahoo answers '^KS11' with HTTP status 500 and no chart; ask again later.",
+        ),
+        (
+            _change(f"{_QUOTE}.close", [1.0] * 4),
+            BadPayload,
+            "instruments.kospi: Yahoo's chart of '^KS11' cannot be read as bars: ValueError: close holds 4 "
+            "values for 5 sessions; see whether Yahoo has changed its service.",
+        ),
+        (
+            _change(f"{_RESULT}.events", {"dividends": {"1": {"amount": None, "date": 1709510400}}}),
+            BadPayload,
+            "dividends hold one without an amount",
         ),
         (fake.with_meta(currency="KRw"), BadPayload, "instruments.kospi: Yahoo gives '^KS11' in KRw"),
         (
@@ -405,26 +442,6 @@ def test_rate_limits_say_for_how_long(server: FakeYahoo, source: YahooSource) ->
     assert dates(fetch(source)) == list(WEEK)
 
 
-def _change(path: str, value: object) -> Fault:
-    """Replace or remove something of the chart, by its path."""
-
-    def fault(answer: fake.Answer) -> None:
-        *parents, name = [int(part) if part.isdigit() else part for part in path.split(".")]
-        place: Any = answer.payload
-        for parent in parents:
-            place = place[parent]
-        if value is ...:
-            del place[name]
-        else:
-            place[name] = value
-
-    return fault
-
-
-_RESULT = "chart.result.0"
-_QUOTE = f"{_RESULT}.indicators.quote.0"
-
-
 @pytest.mark.parametrize(
     "fault",
     [
@@ -433,7 +450,7 @@ _QUOTE = f"{_RESULT}.indicators.quote.0"
         _change("chart", []),
         _change("chart.result", None),
         _change("chart.result", []),
-        _change("chart.result", [{}, {}]),
+        lambda answer: answer.payload["chart"]["result"].append(answer.result),
         _change("chart.result", [None]),
         _change("chart.result", ["chart"]),
         _change("chart.error", "no"),
@@ -459,7 +476,7 @@ _QUOTE = f"{_RESULT}.indicators.quote.0"
         _change(f"{_QUOTE}.high", [1.0] * 6),
         _change(f"{_RESULT}.indicators.adjclose", [{"adjclose": [1.0]}]),
         _change(f"{_RESULT}.events", {"dividends": {"1": {"amount": 1}}}),
-        _change(f"{_RESULT}.events", {"dividends": {"1": {"amount": "x", "date": 1709510400}}}),
+        _change(f"{_RESULT}.events", {"dividends": {"1": {"amount": "1", "date": 1709510400}}}),
         _change(
             f"{_RESULT}.events", {"dividends": {"1": {"amount": 1, "date": 1709510400, "currency": "USD"}}}
         ),

@@ -191,9 +191,15 @@ def test_a_stale_crumb_is_replaced(server: FakeYahoo) -> None:
     assert "consent.yahoo.com" in hosts(server)
 
 
-def test_who_stays_refused_is_told_so(server: FakeYahoo) -> None:
+def invalid_crumb(answer: fake.Answer) -> None:
+    fake.UNAUTHORIZED(answer)
+    answer.body = b'{"finance":{"result":null,"error":{"code":"Unauthorized","description":"Invalid Crumb"}}}'
+
+
+@pytest.mark.parametrize("refusal", [fake.UNAUTHORIZED, invalid_crumb])
+def test_who_stays_refused_is_told_so(server: FakeYahoo, refusal: Fault) -> None:
     source = YahooSource(server.url, PATIENT)
-    server.fail("A", *[fake.UNAUTHORIZED] * 2, fake.UNAUTHORIZED)
+    server.fail("A", refusal, refusal, refusal)
     with pytest.raises(SourceUnavailable, match="HTTP status 401 and no chart"):
         closes(source)
     # The next request has its second chance too.
