@@ -8,6 +8,12 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 import pytest
+from dagster._core.remote_origin import (
+    InProcessCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from stock_assets.defs.headline_metadata import titles_markdown
 from stock_assets.defs.headlines import COLLECT_JOB
@@ -24,7 +30,11 @@ from stock_assets_tests.worlds import World, environment
 MONDAY, TUESDAY, WEDNESDAY = date(2021, 2, 8), date(2021, 2, 9), date(2021, 2, 10)
 SEEN = datetime(2021, 2, 9, 13, 30, tzinfo=UTC)
 LINK = "https://news.example/1"
-DAILY_ASSETS = (MONDAY, TUESDAY, WEDNESDAY)
+DAYS = (MONDAY, TUESDAY, WEDNESDAY)
+#: A queued run must say where its job comes from.
+_ORIGIN = RemoteJobOrigin(
+    RemoteRepositoryOrigin(InProcessCodeLocationOrigin(LoadableTargetOrigin()), "repository"), COLLECT_JOB
+)
 
 
 @dataclass(frozen=True)
@@ -109,11 +119,17 @@ def test_collections_do_not_pile_up_behind_a_long_run(place: Place, tmp_path: Pa
         schedule, job = defs.resolve_schedule_def(COLLECT_JOB), defs.resolve_job_def(COLLECT_JOB)
         tick = dg.build_schedule_context(instance=instance)
         assert len(schedule.evaluate_tick(tick).run_requests or ()) == 1
-        waiting = instance.create_run_for_job(job, status=dg.DagsterRunStatus.QUEUED)
-        skipped = schedule.evaluate_tick(tick)
-        assert not skipped.run_requests
-        assert skipped.skip_message == "The collection before has not ended yet."
-        instance.delete_run(waiting.run_id)
+        for status in (
+            dg.DagsterRunStatus.QUEUED,
+            dg.DagsterRunStatus.NOT_STARTED,
+            dg.DagsterRunStatus.STARTING,
+            dg.DagsterRunStatus.STARTED,
+        ):
+            waiting = instance.create_run_for_job(job, status=status, remote_job_origin=_ORIGIN)
+            skipped = schedule.evaluate_tick(tick)
+            assert not skipped.run_requests
+            assert skipped.skip_message == "The collection before has not ended yet."
+            instance.delete_run(waiting.run_id)
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE)
         instance.create_run_for_job(defs.resolve_job_def("training"), status=dg.DagsterRunStatus.STARTED)
         assert len(schedule.evaluate_tick(tick).run_requests or ()) == 1
@@ -163,7 +179,7 @@ def test_a_range_of_days_shows_what_each_day_could_see(own: Place) -> None:
             }
             for record in instance.fetch_materializations(key_of("headlines"), limit=9).records
         }
-    monday, tuesday, wednesday = (found[str(day)] for day in DAILY_ASSETS)
+    monday, tuesday, wednesday = (found[str(day)] for day in DAYS)
     assert monday["observation"] == wednesday["observation"] == "not observable"
     assert monday["dagster/partition_row_count"] == 0 and "newest headlines" not in monday
     assert "the collector did not run" in str(monday["reason"])

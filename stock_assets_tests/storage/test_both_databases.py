@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from stock_assets.storage.days import write_days
 from stock_assets.storage.engine import create_engine, read_transaction
 from stock_assets.storage.findings import replace_findings
+from stock_assets.storage.headlines import add_collections, add_headlines
 from stock_assets.storage.migrate import upgrade
 from stock_assets.storage.models import ModelRecord, register_model
 from stock_assets.storage.outcomes import write_outcomes
@@ -77,6 +78,19 @@ def write_everything(engine: sa.Engine) -> None:
                 run_id,
             )
             register_model(connection, model)
+            items = pd.DataFrame(
+                {
+                    "hash": [f"{number:064x}" for number in range(120)],
+                    "instrument": ["kor", None] * 60,
+                    "feed": run_id,
+                    "title": "코스피 📈 사상 최고",
+                    "link": "https://news.example/코스피",
+                    "published_at": [now, None] * 60,
+                }
+            )
+            new = add_headlines(connection, items, first_seen_at=now)
+            attempt = {"collected_at": now, "feed": "뉴스", "instrument": "", "items": 120, "new_items": new}
+            add_collections(connection, pd.DataFrame([attempt]))
 
 
 @pytest.mark.needs_binary
@@ -103,6 +117,8 @@ def test_the_tables_are_identical(both: tuple[sa.Engine, sa.Engine]) -> None:
         "portfolio_weights": 3 * 4 * 60,
         "outcomes": 60,
         "models": 2,
+        "headlines": 120,
+        "headline_collections": 2,
     }
     assert sqlite == mariadb
 

@@ -5,8 +5,9 @@ from threading import Barrier
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
-from stock_assets.errors import InvalidRow
+from stock_assets.errors import InvalidRow, StorageError
 from stock_assets.storage.engine import create_engine, read_transaction
 from stock_assets.storage.headlines import (
     _insert_if_absent,
@@ -16,8 +17,9 @@ from stock_assets.storage.headlines import (
     read_headlines,
     read_sightings,
 )
-from stock_assets.storage.schema import headline_collections, headlines
-from stock_assets_tests.storage.builders import LATER, NOON, rows_of
+from stock_assets.storage.migrate import alembic_settings, require_current, upgrade
+from stock_assets.storage.schema import days, deployment, headline_collections, headlines
+from stock_assets_tests.storage.builders import LATER, MONDAY, NOON, rows_of
 
 SECOND = dt.timedelta(seconds=1)
 LONGEST_TITLE, LONGEST_LINK = "가" * 499 + "📈", "https://a.example/" + "뉴" * 1982
@@ -170,3 +172,25 @@ def test_an_attempt_is_kept_with_its_error(database: sa.Engine) -> None:
         (NOON, "press", "", 2, 1, None, None),
         (NOON, "press", "kospi", 0, 0, "연결 실패", "run"),
     ]
+
+
+def test_a_database_without_the_tables_gets_them_and_keeps_what_it_has(database_url: str) -> None:
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        command.upgrade(alembic_settings(connection), "0001")
+        connection.execute(sa.insert(deployment).values(id=1, universe="sample", created_at=NOON))
+        bar = {"date": MONDAY, "state": "complete", "computed_at": NOON, "run_id": "run"}
+        connection.execute(sa.insert(days).values(bar))
+    before = rows_of(engine, days)
+    assert not sa.inspect(engine).has_table("headlines")
+    with pytest.raises(StorageError, match="has the tables of version 0001"):
+        require_current(engine, "sample")
+    upgrade(engine, "sample")
+    require_current(engine, "sample")
+    assert rows_of(engine, days) == before
+    assert rows_of(engine, deployment) == [(1, "sample", NOON)]
+    assert add(engine, [item("a")]) == 1
+    attempt(engine, NOON)
+    upgrade(engine, "sample")
+    assert len(rows_of(engine, headlines)) == len(rows_of(engine, headline_collections)) == 1
+    engine.dispose()
