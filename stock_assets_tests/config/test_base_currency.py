@@ -82,6 +82,16 @@ MISTAKES = {
             f"{IN_DOLLARS}; allowed are the prices in JPY of USD, one rate each.",
         ],
     ),
+    "in another currency than the base": (
+        "KRW",
+        rates(JPY_KRW, USD_JPY),
+        [
+            "exchange_rates.usd_jpy: base_currency KRW needs the price of USD in JPY for no instrument; "
+            f"allowed are {NEEDED}.",
+            f"exchange_rates: base_currency KRW needs the price of USD in KRW for {IN_DOLLARS}; allowed are "
+            f"{NEEDED}, one rate each.",
+        ],
+    ),
     "of a currency that nothing is in": (
         "KRW",
         rates(USD_KRW, JPY_KRW, rate("eur_krw", "EUR", "KRW")),
