@@ -99,8 +99,8 @@ class RunProgress:
         return runs[0] if runs and runs[0].status not in _NOT_STARTED else None
 
     def _description(self, running: dict[str, float]) -> str:
-        steps = ", ".join(step.replace("__", "/") for step in running)
-        return f"{self._title}: {escape(self._told) or steps}" if steps else self._title
+        what = escape(self._told) or ", ".join(step.replace("__", "/") for step in running)
+        return f"{self._title}: {what}" if what else self._title
 
     def _show(self, entry: dg.EventLogEntry, running: dict[str, float]) -> int:
         """Show what an event says, and return how many steps have ended with it."""

@@ -122,6 +122,7 @@ def test_weights_show_what_the_table_holds(runs: Runs) -> None:
             assert metadata["dagster/partition_row_count"] == len(rows) == 2 * len(MADE_UP)
             shown = {row["instrument"]: row for row in records(metadata["weights (%)"])}
             assert tuple(shown) == MADE_UP
+            assert metadata["returns"] == "in each instrument's own currency, as if hedged"
             for row in rows:
                 assert shown[row["instrument"]][row["profile"]] == round(100 * row["weight"], 2)
                 assert metadata[f"basis, {row['profile']}"] == row["basis"]
@@ -212,6 +213,8 @@ def test_the_checks_say_what_was_found(runs: Runs) -> None:
         "values_are_valid": (dg.AssetCheckSeverity.WARN, "us_index"),
         "calendar_agrees": (dg.AssetCheckSeverity.WARN, "jp_stock"),
     }
+    for name in ("sources_answered", "closes_unchanged"):
+        assert checks.pop(name).passed
     for name, check in checks.items():
         assert check.asset_key == key_of("close_prices")
         assert check.passed == (name not in failing), name

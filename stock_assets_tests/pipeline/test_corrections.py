@@ -4,9 +4,11 @@ from datetime import date, timedelta
 
 import pytest
 
+from stock_assets.pipeline.corrections import Correction
+from stock_assets.pipeline.histories import market_view
 from stock_assets.storage.engine import read_transaction
 from stock_assets.storage.prices import read_bars
-from stock_assets_tests.worlds import FIRST_NOW, NOW, PriceRow, World
+from stock_assets_tests.worlds import CUTOFFS, FIRST_NOW, NOW, PriceRow, World
 
 LATER = NOW + timedelta(days=1)
 LAST = date(2021, 3, 31)
@@ -136,3 +138,69 @@ def test_a_bar_that_the_source_has_lost_is_not_asked_for_for_ever(up_to_date: Wo
     (state,) = up_to_date.rows("days", CORRECTED, CORRECTED)
     assert state["state"] == "complete", "what was stored once is there"
     assert up_to_date.plan().is_empty
+
+
+# What had used a bar that is corrected.
+
+
+def corrected(world: World, instrument: str, session: date = CORRECTED) -> Correction:
+    world.scale_bar(instrument, session, 1.02)
+    report = world.load_days(world.between(session, LAST), LATER)
+    (correction,) = report.corrections
+    return correction
+
+
+def test_a_correction_names_the_days_and_networks_that_had_used_the_old_close(world: World) -> None:
+    before = close_of(world, "us_index", date(2021, 2, 26))[0]
+    correction = corrected(world, "us_index", date(2021, 2, 26))
+    days = world.between(date(2021, 2, 26), LAST)
+    assert (correction.days, correction.first_day, correction.last_day) == (len(days), days[0], days[-1])
+    # It is a covariate of jp_index. The networks of the first cutoff could not know it.
+    assert correction.models == (
+        "sharpe_net_model of 2021-03-01",
+        "stage1_model/jp_index of 2021-03-01",
+        "stage1_model/us_index of 2021-03-01",
+    )
+    assert (correction.instrument, correction.session) == ("us_index", date(2021, 2, 26))
+    assert (correction.trading_day, correction.revision) == (date(2021, 2, 26), 1)
+    assert (correction.old_close, correction.new_close) == (before, pytest.approx(before * 1.02, abs=1e-4))
+    assert close_of(world, "us_index", date(2021, 2, 26), as_of=NOW) == (before, 0)
+
+
+def test_a_network_knows_nothing_of_its_cutoffs_own_day(world: World) -> None:
+    assert corrected(world, "uk_fund", CUTOFFS[1]).models == ()
+
+
+def test_what_was_computed_since_had_not_used_the_old_close(world: World) -> None:
+    """Computed again at the moment of the correction or later, it has used the new one."""
+    world.predict(world.between(date(2021, 3, 30), LAST), now=LATER)
+    world.weigh(world.between(date(2021, 3, 30), LAST), now=LATER)
+    world.train(CUTOFFS[1], ["uk_fund"], sharpe_net=False, now=LATER)
+    correction = corrected(world, "uk_fund", date(2021, 2, 26))
+    assert (correction.first_day, correction.last_day) == (date(2021, 2, 26), CORRECTED)
+    assert correction.models == ("sharpe_net_model of 2021-03-01",)
+
+
+def test_a_bar_that_nobody_had_used_yet_says_so(unpredicted: World) -> None:
+    correction = corrected(unpredicted, "gold")
+    assert (correction.days, correction.first_day, correction.last_day) == (0, None, None)
+
+
+def test_a_dividend_that_comes_later_is_a_correction(world: World) -> None:
+    def paid(rows: list[PriceRow]) -> list[PriceRow]:
+        for row in rows:
+            if row[0] == str(CORRECTED):
+                row[6] = "25"
+        return rows
+
+    world.edit_prices("jp_stock", paid)
+    (correction,) = world.load_days([LAST], LATER).corrections
+    assert (correction.old_dividend, correction.new_dividend) == (0, 25)
+    assert correction.old_close == correction.new_close
+    assert correction.days == 3
+    with read_transaction(world.engine) as connection:
+        then = market_view(world.deployment, connection, [LAST]).histories["jp_stock"].level
+        was = read_bars(connection, instruments=["jp_stock"], as_of=NOW)
+    at = was["session"].tolist().index(was[was["session"] == str(CORRECTED)]["session"].iloc[0])
+    closes = was["close"].to_numpy()
+    assert then[at] / then[at - 1] == pytest.approx((closes[at] + 25) / closes[at - 1])

@@ -69,16 +69,14 @@ def test_the_history_has_final_bars_alone(tmp_path: Path) -> None:
 
 
 def test_a_row_that_a_source_appends_is_left_out(unloaded: World) -> None:
-    """As live sources append the session that is going on, and today's row lies outside the calendar's end."""
+    """As live sources append the session that is going on, which may lie behind the calendar's end."""
 
     def appended(_: str, rows: pd.DataFrame) -> pd.DataFrame:
         strays = [rows.iloc[[-1]].assign(session=pd.Timestamp(day)) for day in ("2019-06-04", "2031-01-06")]
         return pd.concat([rows, *strays], ignore_index=True)
 
     before = unloaded.contents()["price_bars"]
-    report = unloaded.load_days(
-        [DAY], sources={"csv": OddSource(unloaded.sources()["csv"], edit=appended)}
-    )
+    report = unloaded.load_days([DAY], sources={"csv": OddSource(unloaded.sources()["csv"], edit=appended)})
     assert report.stored.added == 6
     assert len(unloaded.contents()["price_bars"]) == len(before) + 6
     assert not report.failures
