@@ -1,6 +1,6 @@
 """Levels in a base currency: which exchange rate counts on which day, and what converting leaves as it is."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -176,10 +176,10 @@ def test_the_sharpe_nets_windows_and_labels_are_converted() -> None:
 
 def in_base_currency(histories: Histories, day: np.datetime64) -> bytes:
     """Everything until the day: levels, and what a Sharpe net of the next day's cutoff learns from."""
-    rates = dict.fromkeys(("chips", "bond"), histories["usd_krw"])
+    rates: Histories = {name: histories["usd_krw"] for name in ("chips", "bond")}
     held = [histories[name] for name in INSTRUMENTS]
     known = level_grid(held, DAYS, rates).levels[day >= DAYS]
-    cutoff = day.item() + timedelta(days=1)
+    cutoff = day.astype(date) + timedelta(days=1)
     samples = training_windows(held, DAYS, NET, cutoff, rates)
     arrays = [known, samples.scaler.mean, samples.scaler.std]
     for windows in (samples.train, samples.validation):
