@@ -160,8 +160,28 @@ def test_a_wrong_level_that_stays_is_held_as_long_as_the_context_reaches() -> No
     closes = [100.0, *[130.0] * 8]
     report = judge(closes, second=says(dict.fromkeys(range(9), 100.0)))
     held = [at for at, kind in found(report) if kind == SECOND]
-    assert held == [1, 2, 3, 4, 5, 6]
-    assert [at for at, kind in found(report) if kind == "source_disagreement"] == [7, 8]
+    assert held == [1, 2, 3, 4, 5]
+    assert [at for at, kind in found(report) if kind == "source_disagreement"] == [6, 7, 8]
+
+
+@pytest.mark.parametrize(("before", "denied"), [(1.05, True), (1.14, True), (1.16, False), (0.84, False)])
+def test_a_market_that_moves_much_moves_much_and_back(before: float, denied: bool) -> None:
+    """A spike of 30 %, and the move of some sessions before it."""
+    report = judge([100 / before, 100, 101, 100, 130, 100])
+    assert ((4, NEXT) in found(report)) == denied
+
+
+def test_moves_are_forgotten_in_time_and_denied_closes_at_once() -> None:
+    wild = [100, 80]
+    assert (20, NEXT) not in found(judge([*wild, *[80.0] * 18, 110, 80]))
+    assert (21, NEXT) in found(judge([*wild, *[80.0] * 19, 110, 80]))
+    assert (3, NEXT) in found(judge([100, 180, 100, 125, 100]))
+
+
+def test_a_second_source_is_heard_of_four_weekdays_before() -> None:
+    closes = [100.0, 130.0, 130.0, 130.0, 130.0, 130.0, 130.0]
+    assert (5, SECOND) in found(judge(closes, second=says(dict.fromkeys(range(7), 100.0))))
+    assert (6, SECOND) not in found(judge(closes, second=says(dict.fromkeys(range(7), 100.0))))
 
 
 def test_a_jump_that_a_second_source_confirms_is_believed_whatever_comes_next() -> None:

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stock_assets.calendars import SessionCalendar
 from stock_assets.config.instruments import ReturnKind
 from stock_assets.config.universe import QualityLimits
 from stock_assets.market_data.bar_assembly import assemble_bars, expected_bars
 from stock_assets.market_data.bars import BAR_COLUMNS
 from stock_assets.market_data.findings import FINDING_COLUMNS
 from stock_assets.market_data.quality import QualityReport, check_bars, context_sessions
+from stock_assets.market_data.second_opinion import SecondOpinion
 from stock_assets_tests.market_data.bars import (
     calendar,
     instrument,
@@ -289,15 +291,15 @@ values = st.sampled_from([100.0, 101.0, 101.0, 101.0, 140.0, 60.0, 10.0, NAN, -1
 
 
 @given(
-    closes=st.lists(values, min_size=8, max_size=14),
-    said=st.lists(st.sampled_from([None, 100.0, 101.0, 140.0]), min_size=14, max_size=14),
+    closes=st.lists(values, min_size=8, max_size=34),
+    said=st.lists(st.sampled_from([None, 100.0, 101.0, 140.0]), min_size=34, max_size=34),
     released=st.sets(st.integers(0, 13), max_size=2),
     dropped=st.sets(st.integers(0, 13), max_size=4),
     doubled=st.sets(st.integers(0, 13), max_size=3),
     closed=st.sets(st.integers(0, 13), max_size=3),
     kind=st.sampled_from(["price", "yield"]),
 )
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=40)
 def test_days_one_by_one_give_the_findings_of_the_range(
     closes: list[float],
     said: list[float | None],
@@ -325,7 +327,7 @@ def test_days_one_by_one_give_the_findings_of_the_range(
     for day in days:
         one, due = (table[table["session"] == pd.Timestamp(day)] for table in (bars, expected))
         context = accepted.tail(context_sessions(LIMITS))
-        reports.append(check_bars(judged, one, due, context, LIMITS, second, right))
+        reports.append(check_bars(judged, one, due, context, LIMITS, heard_on(second, exchange, day), right))
         accepted = pd.concat([accepted, reports[-1].bars[["session", "close"]]])
     together = pd.concat([report.findings for report in reports]).astype(whole.findings.dtypes)
     # What the next bar shows of a bar is found with that next bar.
@@ -335,6 +337,13 @@ def test_days_one_by_one_give_the_findings_of_the_range(
     pd.testing.assert_frame_equal(
         pd.concat([report.bars for report in reports], ignore_index=True), whole.bars
     )
+
+
+def heard_on(second: SecondOpinion, exchange: SessionCalendar, day: date) -> SecondOpinion:
+    """What a daily run asks the second source for: the days from the fifth session before on."""
+    first = ([session for session in exchange.sessions if session < day][-5:] or [day])[0]
+    wanted = second.closes["session"].between(pd.Timestamp(first), pd.Timestamp(day))
+    return SecondOpinion(second.source, second.closes[wanted])
 
 
 def test_stored_bars_of_the_judged_sessions_are_no_context() -> None:
@@ -349,8 +358,8 @@ def test_stored_bars_of_the_judged_sessions_are_no_context() -> None:
 
 def test_more_context_than_is_needed_changes_nothing() -> None:
     rows = source_rows(WEEK, [101, 140, 103, 104, 105])
-    assert context_sessions(LIMITS) == 6
-    assert context_sessions(LIMITS.model_copy(update={"stale_repeats": 9})) == 8
-    some, more = (judge(rows, before=[*start, 101, 101, 101, 100, 101, 101]) for start in ([], [50, 80]))
+    assert context_sessions(LIMITS) == 21
+    assert context_sessions(LIMITS.model_copy(update={"stale_repeats": 30})) == 29
+    some, more = (judge(rows, before=[*start, *[100, 101] * 9, 100, 101, 101]) for start in ([], [50, 80]))
     assert found(some) == found(more)
     assert len(found(some)) == 3
