@@ -188,6 +188,12 @@ def test_what_comes_in_place_of_data(
     assert type(raised.value) is error
 
 
+def test_a_message_of_several_lines(ecos: FakeEcos) -> None:
+    ecos.fail(ecos_result("ERROR-602", "\n잠시 후\n이용하십시오\n", as_xml=True))
+    with pytest.raises(RateLimited, match=r"\(ERROR-602, '잠시 후\\n이용하십시오'\); ask later"):
+        ask(ecos)
+
+
 @pytest.mark.parametrize(
     "symbol", ["", "817Y002", "817Y002/", "817Y002//1", "../x", "817Y002/1?", "a/b/c/d/e/f", "817Y002/*"]
 )
