@@ -148,7 +148,8 @@ def test_a_constant_rate_gives_the_weights_of_local_returns(model: PortfolioMode
     closes = np.full(len(DAYS), 1311.7) * (a_rate().level if moves else 1)
     level = total_return_level(rate, DAYS, closes, np.full(len(DAYS), NAN))
     histories = random_histories(DAYS)
-    rates = dict.fromkeys(INSTRUMENTS[:3], history_of("usd_krw", DAYS, level))
+    converted = history_of("usd_krw", DAYS, level)
+    rates: Histories = {name: converted for name in INSTRUMENTS[:3]}
     local = weights_of(level_grid(histories, DAYS), model)
     base = weights_of(level_grid(histories, DAYS, rates), model)
     same = [one.tobytes() == other.tobytes() for one, other in zip(local, base, strict=True)]
