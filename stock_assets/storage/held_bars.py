@@ -168,14 +168,20 @@ def last_released_at(connection: sa.Connection, until: dt.date) -> dt.datetime |
 def holds_changed_at(connection: sa.Connection, first: dt.date, last: dt.date) -> dict[dt.date, dt.datetime]:
     """Return when what a trading day has to say of held bars changed last, both bounds included.
 
-    That is when the bar was released, or stored in its newest revision: a source that corrects a held bar
-    leaves the day that holds it to be judged anew, although the bar belongs to an earlier one.
+    That is when the bar was released, or when a bar was stored from its session on up to that day. A source
+    that corrects a held bar, or has one behind it come late, leaves the day that holds it to be judged anew,
+    although the bar belongs to an earlier one.
     """
     day = findings.c.trading_day
     stored = (
         sa.select(day, sa.func.max(price_bars.c.known_at))
-        .join_from(findings, price_bars, _OF_THE_BAR)
-        .where(_HELD, day.between(first, last))
+        .join_from(findings, price_bars, findings.c.instrument == price_bars.c.instrument)
+        .where(
+            _HELD,
+            day.between(first, last),
+            price_bars.c.session >= findings.c.session,
+            price_bars.c.trading_day <= day,
+        )
         .group_by(day)
     )
     released = (

@@ -200,10 +200,23 @@ def test_a_corrected_or_released_bar_changes_the_day_that_holds_it(stored: sa.En
     with stored.begin() as connection:
         append_bars(connection, bars("kor", [100.5], SECOND), run_id="run", known_at=LATER)
     assert changed() == {THIRD: LATER}
-    release(stored, "us", THIRD)
-    assert changed() == {THIRD: LAST}
+    find(stored, LATER, held("kor", SECOND, trading_day=FOURTH), held("us", SECOND))
+    late = LATER + dt.timedelta(minutes=1)
     with stored.begin() as connection:
-        assert holds_changed_at(connection, FOURTH, FOURTH) == {}
+        append_bars(connection, bars("kor", [100.7], THIRD), run_id="run", known_at=late)
+        append_bars(connection, bars("us", [100.7, 151.0, 101.7], FIRST), run_id="run", known_at=late)
+    assert changed() == {SECOND: late, FOURTH: late}
+    with stored.begin() as connection:
+        append_bars(connection, bars("us", [106.0], FIRST), run_id="run", known_at=LAST)
+        append_bars(connection, bars("us", [106.0], THIRD), run_id="run", known_at=LAST)
+        append_bars(connection, bars("kor", [106.0], FIRST), run_id="run", known_at=LAST)
+    assert changed() == {SECOND: late, FOURTH: late}, "what comes before or later says nothing of it"
+    find(stored, LATER, held("kor", SECOND, trading_day=FOURTH), held("us", THIRD, BY_SECOND))
+    release(stored, "us", THIRD)
+    assert changed() == {THIRD: LAST, FOURTH: late}
+    with stored.begin() as connection:
+        assert holds_changed_at(connection, FOURTH, FOURTH) == {FOURTH: late}
+        assert holds_changed_at(connection, FIRST, SECOND) == {}
 
 
 def test_when_a_bar_that_a_day_may_use_was_released_last(stored: sa.Engine) -> None:
