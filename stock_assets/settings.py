@@ -18,6 +18,12 @@ NETWORK_SOURCES = ("yahoo", "treasury", "fred", "ecos")
 #: Those of them that answer nobody without a key.
 SOURCES_WITH_KEY = ("ecos",)
 
+#: Token of the bot that alerts are sent by, the channel that they go to, and where else Slack's API is reached
+#: than at Slack.
+SLACK_TOKEN_VARIABLE = "STOCK_ASSETS_SLACK_TOKEN"
+SLACK_CHANNEL_VARIABLE = "STOCK_ASSETS_SLACK_CHANNEL"
+SLACK_URL_VARIABLE = "STOCK_ASSETS_SLACK_URL"
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_UNIVERSE = "sample"
 
@@ -49,6 +55,26 @@ class SourceAccess:
 
 
 @dataclass(frozen=True)
+class SlackAccess:
+    """How alerts reach Slack, if they do.
+
+    Attributes
+    ----------
+    url : str or None
+        Base URL of Slack's API, such as ``http://127.0.0.1:8000/api/``, with a slash at its end, as
+        ``slack_sdk`` wants it; None for Slack's own.
+    channel : str or None
+        Name or id of the channel.
+    token : str or None
+        The bot's token; never in a ``repr``.
+    """
+
+    url: str | None = None
+    channel: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     """The environment of one deployment, which serves one universe.
 
@@ -64,6 +90,8 @@ class Settings:
         SQLAlchemy URL of the project's tables; may hold a password, so it is never in a ``repr``.
     sources : tuple of (str, SourceAccess)
         How each of ``NETWORK_SOURCES`` is reached.
+    slack : SlackAccess
+        How alerts reach Slack.
     """
 
     universe: str
@@ -71,6 +99,7 @@ class Settings:
     state_dir: Path
     database_url: str = field(repr=False)
     sources: tuple[tuple[str, SourceAccess], ...] = field(default=(), repr=False)
+    slack: SlackAccess = SlackAccess()
 
     def source_access(self, source: str) -> SourceAccess:
         """Return how a source is reached; nothing in particular by default."""
@@ -131,4 +160,10 @@ class Settings:
             )
             for name in NETWORK_SOURCES
         )
-        return cls(universe, config_dir, state_dir, url, sources)
+        slack_url = (env.get(SLACK_URL_VARIABLE) or "").rstrip("/")
+        slack = SlackAccess(
+            f"{slack_url}/" if slack_url else None,
+            env.get(SLACK_CHANNEL_VARIABLE) or None,
+            env.get(SLACK_TOKEN_VARIABLE) or None,
+        )
+        return cls(universe, config_dir, state_dir, url, sources, slack)
