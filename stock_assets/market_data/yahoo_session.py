@@ -45,7 +45,6 @@ class YahooSession(Session):
         self._base = None if url is None else urlsplit(url)
         self._seconds = timeout
         self._silent: set[str] = set()
-        self._refused = False
 
     def request(self, method: Any, url: str, *args: Any, **options: Any) -> Response:
         """Send a request of yfinance's.
@@ -81,18 +80,14 @@ class YahooSession(Session):
                 f"({type(error).__name__}); ask again later."
             ) from None
         host = urlsplit(response.url).hostname
-        if host in _CONSENT_HOSTS:
-            # yfinance agrees to cookies and asks again.
-            return response
-        if host not in _CHART_HOSTS and (self._base is None or host != self._base.hostname):
+        # On a page that asks for consent, yfinance agrees and asks again.
+        known = _CHART_HOSTS | _CONSENT_HOSTS
+        if host not in known and (self._base is None or host != self._base.hostname):
             raise SourceUnavailable(f"Yahoo leads from {symbol!r} to {host!r}; ask again later.")
-        if response.status_code in (401, 403) and not self._refused:
+        if response.status_code in (401, 403):
             # A stale crumb: yfinance gets another one and asks a second time.
-            self._refused = True
             self._silent.clear()
-            return response
-        self._refused = False
-        if response.status_code >= 400:
+        elif response.status_code >= 400:
             read_chart(symbol, response.status_code, response.headers, response.content)
         return response
 

@@ -536,6 +536,7 @@ def test_whatever_is_served_inside_the_window_arrives(
         assert wanted.empty
         return
     assert dates(fetched) == wanted["session"].tolist()
+    assert fetched.index.equals(wanted.index)
     for name in ("close", "volume"):
         assert np.array_equal(fetched[name], wanted[name], equal_nan=True)
 

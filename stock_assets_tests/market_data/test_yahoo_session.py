@@ -113,6 +113,7 @@ def test_a_hang_ends_after_the_timeout(server: FakeYahoo) -> None:
         "Yahoo gave no answer for 'A' within 0.2 seconds (Timeout); ask again later."
     )
     assert len(server.charts()) == 1
+    assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
 
 
@@ -232,8 +233,10 @@ def test_a_cookie_without_its_heart_is_not_kept(server: FakeYahoo) -> None:
     session = YahooSession(server.url, PATIENT)
     session.get("https://fc.yahoo.com")
     assert [cookie.name for cookie in session.cookies.jar] == ["A3"]
+    server.fail(fake.COOKIE, other, other)
+    session.get("https://fc.yahoo.com")
+    assert sorted(cookie.name for cookie in session.cookies.jar) == ["A1", "A3"]
     session = YahooSession(server.url, PATIENT)
-    server.fail(fake.COOKIE, other)
     session.get("https://fc.yahoo.com")
     assert list(session.cookies.jar) == []
 
@@ -247,10 +250,14 @@ def test_a_symbol_that_is_gone_costs_one_request(server: FakeYahoo) -> None:
 
 @pytest.mark.parametrize("agreed", [True, False])
 def test_a_consent_page_in_place_of_a_chart_is_agreed_to(server: FakeYahoo, agreed: bool) -> None:
-    """The server is the proxy of one that is called consent.yahoo.com."""
+    """The server is the proxy through which all of Yahoo is reached."""
     chart = server.answer(
         fake.Request("GET", "", "/v8/finance/chart/A", {"period1": "0", "period2": "9999999999"})
     )
+
+    def led_away(answer: fake.Answer) -> None:
+        answer.status = 302
+        answer.headers["Location"] = "http://consent.yahoo.com/v2/collectConsent"
 
     def page(answer: fake.Answer) -> None:
         answer.body = b'<form action="/v2/collectConsent"><input name="csrfToken" value="t"/></form>'
@@ -258,10 +265,10 @@ def test_a_consent_page_in_place_of_a_chart_is_agreed_to(server: FakeYahoo, agre
     def after(answer: fake.Answer) -> None:
         answer.body = chart.content() if agreed else answer.body
 
-    source = YahooSource("http://consent.yahoo.com", PATIENT)
+    source = YahooSource("http://query2.finance.yahoo.com", PATIENT)
     source._session.proxies = {"http": server.url}
-    server.fail("A", page)
-    server.fail(fake.CONSENT, after)
+    server.fail("A", led_away)
+    server.fail(fake.CONSENT, page, after)
     if agreed:
         assert closes(source) == [1, 2]
     else:
