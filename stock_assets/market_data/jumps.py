@@ -218,7 +218,7 @@ class _Witness:
             return False
         before, between, after = self.closes.values[[believed[-2], at - 1, at]].tolist()
         up, down = self.limits.move(before, between), self.limits.move(after, between)
-        if up * down <= 0 or abs(self.limits.move(before, after)) > self.limits.jump / 2:
+        if abs(self.limits.move(before, after)) > self.limits.jump / 2:
             return False
         calm = self.closes.values[believed[:-1]].tolist()
         largest = max((abs(self.limits.move(*pair)) for pair in pairwise(calm)), default=0.0)

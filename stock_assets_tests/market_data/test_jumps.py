@@ -139,6 +139,9 @@ def test_what_comes_after_a_spike_is_compared_with_what_came_before_it() -> None
 def test_a_dividend_is_no_spike() -> None:
     assert found(judge([100, 70, 71], dividend=[0, 30, 0])) == []
     assert found(judge([100, 101, 70, 71], dividend=[0, 0, 30, 0])) == []
+    assert found(judge([100, 70, 71], dividend=[0, 30, 0], second=says({1: 80, 2: 71}))) == [
+        (1, "source_disagreement")
+    ]
     # Whether a close stands out is a matter of closes: the one before shows that this one came back.
     assert found(judge([100, 130, 99], dividend=[0, 0, 1])) == [(1, "jump"), (1, NEXT)]
 
