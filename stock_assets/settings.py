@@ -18,8 +18,8 @@ NETWORK_SOURCES = ("yahoo", "treasury", "fred", "ecos")
 #: Those of them that answer nobody without a key.
 SOURCES_WITH_KEY = ("ecos",)
 
-#: Token of the bot that alerts are sent by, the channel that they go to, and where else Slack's API is reached
-#: than at Slack.
+#: Token of the bot that sends alerts, the channel that they go to, and where else Slack's API is reached than
+#: at Slack.
 SLACK_TOKEN_VARIABLE = "STOCK_ASSETS_SLACK_TOKEN"
 SLACK_CHANNEL_VARIABLE = "STOCK_ASSETS_SLACK_CHANNEL"
 SLACK_URL_VARIABLE = "STOCK_ASSETS_SLACK_URL"
