@@ -26,12 +26,15 @@ class Closes:
         In the unit of the bars.
     sessions : ndarray of datetime64[D], shape (n_closes,)
         Exchange-local dates in ascending order.
+    dividends : ndarray of float64, shape (n_closes,)
+        Dividends with these ex-dates, 0 where nothing is said of one.
     context : int
         How many of them come before the first that is judged.
     """
 
     values: np.ndarray
     sessions: np.ndarray
+    dividends: np.ndarray
     context: int
 
     @classmethod
@@ -43,9 +46,11 @@ class Closes:
             order = order[sessions[order] < bars["session"][0]]
         order = order[-context:]
         values = previous["close"].to_numpy(dtype=np.float64)[order]
+        paid = previous.reindex(columns=["dividend"])["dividend"].to_numpy(dtype=np.float64)[order]
         return cls(
             values=np.concatenate([values, bars["close"]]),
             sessions=np.concatenate([sessions[order], bars["session"]]),
+            dividends=np.nan_to_num(np.concatenate([paid, bars["dividend"]])),
             context=len(order),
         )
 

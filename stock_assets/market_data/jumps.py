@@ -95,19 +95,19 @@ def judge_moves(
         With a context of at least ``CONTEXT_SESSIONS``, if there are as many.
     bars : BarArrays
         The judged bars, whose closes are the last of ``closes``.
-    paid : ndarray of float64, shape (n_bars,)
-        Dividend that is part of the return to each bar.
+    paid : ndarray of float64, shape (n_closes,)
+        Dividend that is part of the return to each close. Whether one stands out is a matter of closes alone.
     limits : MoveLimits
         What is too large.
     testimony : Testimony
         What others say of ``closes``.
     """
-    witness = _Witness(closes, limits, testimony)
+    witness = _Witness(closes, paid, limits, testimony)
     for bar in range(len(bars["session"])):
         at = closes.context + bar
-        verdict = witness.verdict(at, paid[bar])
+        verdict = witness.verdict(at)
         if verdict is not None:
-            yield from _jump_findings(witness, verdict, at, paid[bar], bars["trading_day"][bar])
+            yield from _jump_findings(witness, verdict, at, paid[at], bars["trading_day"][bar])
         if witness.disagrees[at] and (verdict is None or not verdict.contested):
             yield Finding(
                 closes.sessions[at],
@@ -156,8 +156,9 @@ def _jump_findings(
 class _Witness:
     """Says of each close whether it is believed."""
 
-    def __init__(self, closes: Closes, limits: MoveLimits, testimony: Testimony) -> None:
+    def __init__(self, closes: Closes, paid: np.ndarray, limits: MoveLimits, testimony: Testimony) -> None:
         self.closes = closes
+        self._paid = paid
         self.limits = limits
         self._testimony = testimony
         compared = ~np.isnan(testimony.closes)
@@ -181,13 +182,13 @@ class _Witness:
             f"{self.limits.describe(self.difference(at))}"
         )
 
-    def verdict(self, last: int, paid: float) -> _Verdict | None:
-        """Return what becomes of a close with the dividend that was paid on it; None if it is the first."""
+    def verdict(self, last: int) -> _Verdict | None:
+        """Return what becomes of a close; None if it is the first."""
         if last == 0:
             return None
         first = max(0, last - CONTEXT_SESSIONS)
         # Without a move beyond the limit, which is the rule, everything before is believed.
-        if not self._moved[first + 1 : last].any() and not self._moved[last] and not paid:
+        if not self._moved[first + 1 : last + 1].any() and not self._paid[first + 1 : last + 1].any():
             return _Verdict(last - 1, None, False)
         sessions = self.closes.sessions
         since = int(np.argmax(np.busday_count(sessions[: last + 1], sessions[last]) <= HEARD_WEEKDAYS))
@@ -198,9 +199,7 @@ class _Witness:
             if denied is not None:
                 believed.pop()
             reference = believed[-1]
-            move = self.limits.move(
-                self.closes.values[reference], self.closes.values[at] + (paid if at == last else 0.0)
-            )
+            move = self.limits.move(self.closes.values[reference], self.closes.values[at] + self._paid[at])
             contested = abs(move) > self.limits.jump and at >= since and bool(self._contradicted[at])
             if not contested:
                 believed.append(at)

@@ -102,8 +102,8 @@ def check_bars(
     expected : DataFrame
         The rows of ``expected_bars`` that the source was asked for and that have fallen due.
     previous : DataFrame
-        Columns ``session`` and ``close`` of stored bars; of those before the first judged session
-        the last ``context_sessions`` are looked at. Held bars are among them.
+        Columns ``session``, ``close`` and, if they are known, ``dividend`` of stored bars, held ones too; of
+        those before the first judged session the last ``context_sessions`` are looked at.
     limits : QualityLimits
         What is too much.
     second : SecondOpinion, optional
@@ -131,7 +131,7 @@ def check_bars(
     found += judge_moves(
         closes,
         arrays,
-        _paid(instrument, arrays),
+        closes.dividends if instrument.return_kind == "price" else np.zeros(len(closes.values)),
         MoveLimits.of(instrument, limits),
         Testimony.of(
             closes, second, np.array(sorted(released), dtype="datetime64[D]"), lowest=_lowest(instrument)
@@ -237,13 +237,6 @@ def _stale_repeats(bars: BarArrays, closes: Closes, limits: QualityLimits) -> It
             f"{bars['session'][at]}, are all {bars['close'][at]:.10g}."
         ),
     )
-
-
-def _paid(instrument: Instrument, bars: BarArrays) -> np.ndarray:
-    """Return the dividends that closes leave out of a return."""
-    if instrument.return_kind != "price":
-        return np.zeros(len(bars["close"]))
-    return np.where(np.isnan(bars["dividend"]), 0.0, bars["dividend"])
 
 
 def _lowest(instrument: Instrument) -> float:

@@ -154,7 +154,7 @@ def judge_days(
 
     # The days are judged by what the source says now of the closes before them, as they are within a range.
     superseded = stored["session"].isin(again["session"])
-    context = pd.concat([frame[["session", "close"]] for frame in (stored[~superseded], again)])
+    context = pd.concat([frame[["session", "close", "dividend"]] for frame in (stored[~superseded], again)])
     bars = answer.bars[answer.bars["trading_day"].isin(wanted)]
     report = check_bars(instrument, bars, own, context, universe.quality, second, released)
 

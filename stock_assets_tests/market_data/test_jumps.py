@@ -142,6 +142,7 @@ def test_a_dividend_is_no_spike() -> None:
     assert found(judge([100, 70, 71], dividend=[0, 30, 0], second=says({1: 80, 2: 71}))) == [
         (1, "source_disagreement")
     ]
+    assert found(judge([100, 100], dividend=[0, 30], second=says({1: 70}))) == [(1, SECOND)]
     # Whether a close stands out is a matter of closes: the one before shows that this one came back.
     assert found(judge([100, 130, 99], dividend=[0, 0, 1])) == [(1, "jump"), (1, NEXT)]
 
