@@ -237,15 +237,17 @@ def _findings_of_failures(
 
     What was found before stands: nothing was said that could take it back.
     """
+    if not failures:
+        return {}
+    first, last = min(days[0] for days in asked.values()), max(days[-1] for days in asked.values())
+    all_known = read_findings(connection, first, last)
+    gaps = unexplained_gaps(deployment, connection, first, last)
     findings = {}
     for name, sentence in failures.items():
-        days = asked[name]
-        known = _of_days(read_findings(connection, days[0], days[-1]), days)
-        known = known[(known["instrument"] == name) & (known["kind"] != SOURCE_FAILED)]
-        gaps = unexplained_gaps(deployment, connection, days[0], days[-1])
-        found = []
+        own = all_known[(all_known["instrument"] == name) & (all_known["kind"] != SOURCE_FAILED)]
+        known, found = _of_days(own, asked[name]), []
         if name in gaps:
-            owed = due_bars(_of_days(gaps[name], days), now)
+            owed = due_bars(_of_days(gaps[name], asked[name]), now)
             for session, day in zip(dates_of(owed["session"]), dates_of(owed["trading_day"]), strict=True):
                 found.append(Finding(session, SOURCE_FAILED, day, sentence))
         frames = [
