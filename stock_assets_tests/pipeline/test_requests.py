@@ -1,7 +1,7 @@
 """What the sources are asked for: each instrument once, fallbacks and second sources, and nothing twice."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -121,6 +121,20 @@ def test_a_fallback_that_differs_everywhere_tells_of_a_restatement(doubled: Worl
     assert len(report.corrections) == len({session for session, *_ in before})
 
 
+def test_a_fallback_that_differs_on_one_session_restates_nothing(doubled: World) -> None:
+    before = gold(doubled)
+
+    def glitch(_: str, rows: pd.DataFrame) -> pd.DataFrame:
+        odd = rows["session"] == rows["session"].min()
+        return rows.assign(close=rows["close"].where(~odd, rows["close"] * 1.05))
+
+    sources = fallback(doubled, 1) | {"sample": OddSource(doubled.sources()["csv"], edit=glitch)}
+    report = doubled.load_days([FIRST], sources=sources)
+    assert not report.corrections
+    assert len(sources["sample"].requests) == 1
+    assert gold(doubled)[: len(before)] == before
+
+
 # An instrument that is added later, and what is loaded by day.
 
 
@@ -165,6 +179,15 @@ def test_beside_a_new_instrument_the_others_load_their_open_days(grown: World) -
     assert {min(firsts) for firsts in days.values()} <= {date(2021, 3, 23), date(2021, 3, 24)}
     assert {len(firsts) for firsts in days.values()} == {1}
     assert len(days) == 6
+
+
+def test_a_day_that_waits_asks_for_every_instrument(unloaded: World) -> None:
+    """Whose bars it has by now may have been corrected."""
+    unloaded.remove_bars("gold", LAST)
+    unloaded.load_days(unloaded.between(FIRST, LAST), datetime(2021, 4, 1, 6, tzinfo=UTC))
+    source = counting(unloaded)
+    unloaded.load_days([LAST], LATER, sources={"csv": source}, only_missing=True)
+    assert source.asked == list(unloaded.instruments)
 
 
 def test_days_that_are_loaded_again_by_hand_ask_for_everything(up_to_date: World) -> None:
