@@ -283,7 +283,9 @@ def test_two_bars_of_a_session_stay_two(server: FakeYahoo, source: YahooSource) 
 def test_a_row_behind_the_end_is_not_asked_for(server: FakeYahoo, source: YahooSource) -> None:
     server.fail("^KS11", fake.ROW_AFTER_END, fake.ROW_AFTER_END)
     assert dates(fetch(source)) == list(WEEK)
-    assert dates(fetch(source, WEEK[1], WEEK[3])) == list(WEEK[1:4])
+    rows = fetch(source, WEEK[1], WEEK[3])
+    assert dates(rows) == list(WEEK[1:4])
+    assert rows.index.tolist() == [0, 1, 2]
 
 
 def test_a_restatement_is_told_as_it_is(server: FakeYahoo, source: YahooSource) -> None:
