@@ -168,7 +168,12 @@ def test_a_correction_names_the_days_and_networks_that_had_used_the_old_close(wo
 
 
 def test_a_network_knows_nothing_of_its_cutoffs_own_day(world: World) -> None:
-    assert corrected(world, "uk_fund", CUTOFFS[1]).models == ()
+    before, own = date(2021, 2, 26), CUTOFFS[1]
+    for session in (before, own):
+        world.scale_bar("uk_fund", session, 1.02)
+    corrections = world.load_days(world.between(before, LAST), LATER).corrections
+    assert [(one.session, len(one.models)) for one in corrections] == [(before, 2), (own, 0)]
+    assert [one.first_day for one in corrections] == [before, own]
 
 
 def test_what_was_computed_since_had_not_used_the_old_close(world: World) -> None:
