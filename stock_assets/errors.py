@@ -86,6 +86,10 @@ class ArtifactError(StockAssetsError):
     """A model artefact is missing, damaged or of another schema."""
 
 
+class NotPredictable(StockAssetsError, ValueError):
+    """A prediction on demand that must not be made, or cannot be, with the reason."""
+
+
 class NotPublishable(StockAssetsError, ValueError):
     """A portfolio that must not be published for a day, with the reason."""
 

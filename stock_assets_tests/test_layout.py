@@ -19,7 +19,7 @@ MAX_LINES, MAX_LINES_OF_DEFINITIONS = 300, 150
 LIBRARIES = {
     "dagster": {"defs", "definitions", "instance_storage", "cli"},
     "dagster_mysql": {"instance_storage"},
-    "sqlalchemy": {"storage", "pipeline", "instance_storage", "cli"},
+    "sqlalchemy": {"storage", "pipeline", "instance_storage", "doctor", "cli"},
     "alembic": {"storage", "instance_storage"},
     "torch": {"learning", "stage1", "portfolio"},
     "skfolio": {"portfolio"},
@@ -32,6 +32,7 @@ LIBRARIES = {
     "yfinance": {"market_data"},
     "curl_cffi": {"market_data"},
     "rich": {"cli"},
+    "slack_sdk": {"doctor"},
     "click": {"cli"},
 }
 
@@ -61,7 +62,16 @@ PARTS = {
     "pipeline": {"calendars", "cutoffs", "past_days", "settings", "trading_days"} | DOMAIN | {"storage"},
     "defs": {"cutoffs", "pictures", "pipeline", "storage"} | DOMAIN,
     "definitions": set(),
-    "cli": {"cutoffs", "definitions", "defs", "instance_storage", "pipeline", "settings", "storage"},
+    "cli": {
+        "cutoffs",
+        "definitions",
+        "defs",
+        "instance_storage",
+        "pictures",
+        "pipeline",
+        "settings",
+        "storage",
+    },
 }
 
 #: Of market_data, storage knows what a bar is and nothing else.

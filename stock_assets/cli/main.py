@@ -4,6 +4,7 @@ import functools
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
@@ -57,6 +58,22 @@ def init() -> None:
 
 
 @main.command()
+@click.option(
+    "--all", "every_symbol", is_flag=True, help="Ask the sources for every symbol, not for one each."
+)
+@_sentences
+def doctor(every_symbol: bool) -> None:
+    """Check everything the universe needs, and say what to do.
+
+    Configuration, keys, disk, database, calendars, sources, feeds and Slack, a line each; the exit status is 1
+    if anything failed.
+    """
+    from stock_assets.cli.doctor import print_examination
+
+    sys.exit(0 if print_examination(every_symbol=every_symbol) else 1)
+
+
+@main.command()
 @_sentences
 def run() -> None:
     """Bring the universe up to date and print its weights.
@@ -103,6 +120,49 @@ def validate(cutoff: str, first: str, last: str) -> None:
     print_validation(_day("--cutoff", cutoff), _day("--from", first), _day("--to", last))
 
 
+@main.command("predict")
+@click.option("--date", "day", metavar="DAY", help="Trading day; by default the newest with settled prices.")
+@click.option(
+    "--instrument",
+    "instruments",
+    multiple=True,
+    metavar="ID",
+    help="May be given several times; default all.",
+)
+@click.option("--model", metavar="MODEL_ID", help="A registered network, for its instrument.")
+@click.option(
+    "--artifact",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Instead of --model: a file with a network, which is read and not registered.",
+)
+@click.option("--allow-later-model", is_flag=True, help="Let the given network have a cutoff after the day.")
+@click.option("--picture", metavar="FILE", type=click.Path(path_type=Path), help="Write a picture, a PNG.")
+@_sentences
+def predict_on_demand(
+    day: str | None,
+    instruments: tuple[str, ...],
+    model: str | None,
+    artifact: Path | None,
+    allow_later_model: bool,
+    picture: Path | None,
+) -> None:
+    """Predict instruments on a trading day; nothing is stored.
+
+    Without --model or --artifact the networks are those that the day uses.
+    """
+    from stock_assets.cli.predictions_table import print_predictions
+
+    print_predictions(
+        None if day is None else _day("--date", day),
+        instruments,
+        model=model,
+        artifact=artifact,
+        allow_later_model=allow_later_model,
+        picture=picture,
+    )
+
+
 @main.command("collect-headlines")
 @_sentences
 def collect_headlines() -> None:
@@ -127,6 +187,18 @@ def accept_bar(instrument: str, session: str, by: str, why: str) -> None:
     from stock_assets.cli.accept_bar import release
 
     release(instrument, _day("SESSION", session), by, why)
+
+
+@main.command()
+@_sentences
+def copy() -> None:
+    """Copy the universe's tables from SQLite to the database of STOCK_ASSETS_DATABASE_URL.
+
+    A copy that was interrupted goes on when it is started again. What is copied is compared, row by row.
+    """
+    from stock_assets.cli.copy_universe import copy_universe
+
+    copy_universe()
 
 
 @main.command()

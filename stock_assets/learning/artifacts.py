@@ -134,6 +134,38 @@ def load_artifact(folder: Path, sha256: str, kind: str) -> ArtifactContent:
     return _decode(path, content, kind)
 
 
+def read_artifact(path: Path, kind: str) -> tuple[ArtifactContent, str]:
+    """Read an artefact from wherever it lies, such as one that another deployment has written.
+
+    Parameters
+    ----------
+    path : Path
+        The file, under any name; one that is named by a SHA-256 must have it.
+    kind : str
+        The kind that it must have.
+
+    Returns
+    -------
+    tuple of ArtifactContent and str
+        What it holds, and the SHA-256 of its bytes.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no such file, or as ``load_artifact``.
+    """
+    try:
+        if not path.is_file():
+            raise ArtifactError(f"{path} is no file; give the path of an artefact, a file that ends in .pt.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror or error}.") from error
+    found = hashlib.sha256(content).hexdigest()
+    if _SHA256.fullmatch(path.stem) and path.stem != found:
+        raise ArtifactError(f"{path} is damaged: its SHA-256 is {found}; copy the file again.")
+    return _decode(path, content, kind), found
+
+
 def _path(folder: Path, sha256: str) -> Path:
     return folder / f"{sha256}.pt"
 
@@ -185,7 +217,17 @@ def _decode(path: Path, content: bytes, kind: str) -> ArtifactContent:
         )
     if found_kind != kind:
         raise ArtifactError(f"{path} holds a model of kind {found_kind!r} where {kind!r} is needed.")
-    return ArtifactContent(found_kind, meta["config"], payload["state"], payload["extra"], meta["provenance"])
+    try:
+        parts = meta["config"], payload["state"], payload["extra"], meta["provenance"]
+    except KeyError as error:
+        raise ArtifactError(
+            f"{path} is no artefact of this package: it has no part {error}; train the model again."
+        ) from error
+    if not all(isinstance(part, dict) for part in parts):
+        raise ArtifactError(
+            f"{path} is no artefact of this package: one of its parts is no mapping; train the model again."
+        )
+    return ArtifactContent(found_kind, *parts)
 
 
 def _write_atomically(path: Path, content: bytes) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from stock_assets.cutoffs import cutoff_for
 from stock_assets.errors import ArtifactError
 from stock_assets.learning.loop import OnEpoch
 from stock_assets.learning.randomness import single_threaded
@@ -25,6 +24,7 @@ from stock_assets.pipeline.histories import (
     stretches,
 )
 from stock_assets.pipeline.outcomes import Outcome, day_problems, outcome_frame
+from stock_assets.pipeline.prediction_remarks import cutoff_remarks, lag_problem, lag_remarks, short_history
 from stock_assets.pipeline.registry import figures, register
 from stock_assets.stage1.artifacts import load_model, model_id, save_model
 from stock_assets.stage1.inference import Predictions, predict
@@ -166,7 +166,6 @@ def _predict_instrument(
 ) -> tuple[pd.DataFrame, list[Outcome]]:
     asset = prediction_asset(instrument)
     passes = _predict_by_model(deployment, view.histories[instrument], view.histories, models)
-    stale = view.staleness[instrument]
     limit = deployment.universe.max_staleness
     horizon = deployment.config.stage1.horizon
     rows: list[tuple[object, ...]] = []
@@ -189,21 +188,17 @@ def _predict_instrument(
             outcomes.append(Outcome(day, asset, "refused", reason))
         elif model.model_id in passes.unusable:
             outcomes.append(Outcome(day, asset, "refused", passes.unusable[model.model_id]))
-        elif stale[position] > limit:
-            reason = (
-                f"The last bar of {instrument} lags {stale[position]} of its sessions behind, more than the "
-                f"{limit} that max_staleness allows."
-            )
-            outcomes.append(Outcome(day, asset, "refused", reason))
+        elif problem := lag_problem(view, instrument, position, limit):
+            outcomes.append(Outcome(day, asset, "refused", problem))
         elif problem := covariate_problem(view, instrument, covariates, days, position, limit):
             outcomes.append(Outcome(day, asset, "refused", problem))
         elif not np.isfinite(passes.predicted[day][0]):
-            reason = f"{instrument} has too few sessions before {day} for a window of its network."
-            outcomes.append(Outcome(day, asset, "refused", reason))
+            outcomes.append(Outcome(day, asset, "refused", short_history(instrument, day)))
         else:
             value, as_of_session = passes.predicted[day]
             rows.append((day, instrument, value, as_of_session, model.cutoff, model.model_id, False))
-            remarks = _remarks(deployment, day, model, int(stale[position]))
+            remarks = cutoff_remarks(deployment, day, model.cutoff)
+            remarks += lag_remarks(view, instrument, position)
             remarks += covariate_remarks(view, covariates, position)
             outcomes.append(Outcome(day, asset, "published", " ".join(remarks) or None, 1))
     return pd.DataFrame(rows, columns=list(_DTYPES)), outcomes
@@ -260,16 +255,6 @@ def _predict_by_model(
         ):
             found.predicted[day] = (float(value), session)
     return found
-
-
-def _remarks(deployment: Deployment, day: date, model: ModelRecord, stale: int) -> list[str]:
-    remarks = []
-    wanted = cutoff_for(deployment.universe.cutoffs, day)
-    if model.cutoff != wanted:
-        remarks.append(f"The cutoff {wanted} was never trained; the network of {model.cutoff} is used.")
-    if stale:
-        remarks.append(f"The last bar lags {stale} of the instrument's sessions behind.")
-    return remarks
 
 
 def _next_decision(deployment: Deployment, day: date) -> datetime:

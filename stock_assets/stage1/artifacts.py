@@ -11,7 +11,13 @@ from pydantic import JsonValue, TypeAdapter
 
 from stock_assets.config.stage1 import InstrumentStage1Config
 from stock_assets.errors import ArtifactError
-from stock_assets.learning.artifacts import Artifact, load_artifact, save_artifact
+from stock_assets.learning.artifacts import (
+    Artifact,
+    ArtifactContent,
+    load_artifact,
+    read_artifact,
+    save_artifact,
+)
 from stock_assets.learning.scaling import Scaler
 from stock_assets.stage1.model import Stage1Metrics, Stage1Model
 from stock_assets.stage1.networks import RecurrentNetwork
@@ -71,10 +77,26 @@ def load_model(folder: Path, sha256: str) -> Stage1Model:
     ArtifactError
         If it is missing, damaged, of another kind or schema, or its parts do not fit together.
     """
-    content = load_artifact(folder, sha256, KIND)
+    return _model_of(load_artifact(folder, sha256, KIND), sha256)
+
+
+def read_model(path: Path) -> tuple[Stage1Model, str]:
+    """Read a model from a file that may lie anywhere, with the SHA-256 of its bytes.
+
+    Raises
+    ------
+    ArtifactError
+        As ``load_model``.
+    """
+    content, sha256 = read_artifact(path, KIND)
+    return _model_of(content, sha256), sha256
+
+
+def _model_of(content: ArtifactContent, sha256: str) -> Stage1Model:
     try:
         config = InstrumentStage1Config.model_validate(content.config["stage1"])
         metrics = _METRICS.validate_python(_with_nan(content.provenance["metrics"]))
+        _require_finite(content)
         names = TypeAdapter(tuple[str, ...]).validate_python(content.config["feature_names"])
         instrument, cutoff = str(content.config["instrument"]), str(content.config["cutoff"])
         target_mean, target_std = content.extra["target"].tolist()
@@ -94,11 +116,18 @@ def load_model(folder: Path, sha256: str) -> Stage1Model:
             target_std=target_std,
             metrics=metrics,
         )
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ArtifactError(
             f"the parts of the artefact {sha256} do not make a stage1 model: {reason}; train the model again."
         ) from error
+
+
+def _require_finite(content: ArtifactContent) -> None:
+    """Check all numbers: a network with a NaN among its weights would look like too short a history."""
+    for name, tensor in (content.state | content.extra).items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"the tensor {name} holds a value that is not finite")
 
 
 def _without_nan(figures: dict[str, JsonValue]) -> dict[str, JsonValue]:
