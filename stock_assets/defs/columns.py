@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from stock_assets.storage.columns import TABLES
+from stock_assets.storage.tables import TABLES
 
 
 def column_schema(table: str) -> dg.TableSchema:

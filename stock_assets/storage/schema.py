@@ -1,4 +1,4 @@
-"""The tables, built from the list in ``stock_assets.storage.columns``.
+"""The tables, built from the list in ``stock_assets.storage.tables``.
 
 Text keys compare by code point on both databases, so that rows sort alike. The longest key stays
 far below the 3,072 bytes that MySQL allows, at four bytes a character.
@@ -7,7 +7,8 @@ far below the 3,072 bytes that MySQL allows, at four bytes a character.
 import sqlalchemy as sa
 
 from stock_assets.storage.column_types import CanonicalJson, Day, UtcDateTime
-from stock_assets.storage.columns import TABLES, Column
+from stock_assets.storage.columns import Column
+from stock_assets.storage.tables import TABLES
 
 metadata = sa.MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}

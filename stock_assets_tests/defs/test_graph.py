@@ -7,8 +7,9 @@ import pytest
 
 from stock_assets.defs.calendar_check import CALENDAR_CHECKS
 from stock_assets.defs.descriptions import PRICE_CHECKS
+from stock_assets.defs.on_demand import ON_DEMAND_JOB
 from stock_assets.pipeline.deployment import current_deployment
-from stock_assets.storage.columns import TABLES
+from stock_assets.storage.tables import TABLES
 from stock_assets_tests.defs.environments import definitions_of, sample_environment
 from stock_assets_tests.worlds import World, environment
 
@@ -152,7 +153,8 @@ def test_jobs_and_what_they_run(universe: Universe) -> None:
         "daily": keys(instruments) - models - {"price_history"},
     }
     found = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert found == set(expected)
+    assert found == {*expected, ON_DEMAND_JOB}
+    assert not defs.resolve_job_def(ON_DEMAND_JOB).asset_layer.executable_asset_keys
     for name, assets in expected.items():
         job = defs.resolve_job_def(name)
         selected = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}

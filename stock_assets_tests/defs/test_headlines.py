@@ -19,7 +19,7 @@ from stock_assets.defs.headline_metadata import titles_markdown
 from stock_assets.defs.headlines import COLLECT_JOB
 from stock_assets.pipeline import headline_collector
 from stock_assets.pipeline.headline_collector import collect_headlines
-from stock_assets.storage.columns import TABLES
+from stock_assets.storage.tables import TABLES
 from stock_assets_tests.defs.environments import definitions_of
 from stock_assets_tests.defs.runs import records, run_job
 from stock_assets_tests.defs.test_graph import MADE_UP, key_of, keys
