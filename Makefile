@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 export STOCK_ASSETS_UNIVERSE := $(UNIVERSE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui backfill weights test lint format clean
+.PHONY: help run doctor ui backfill weights test lint format clean
 
 help: ## list the targets
 	@echo "Targets (UNIVERSE=$(UNIVERSE)):"
@@ -17,6 +17,9 @@ help: ## list the targets
 
 run: $(VENV)/.installed ## bring the universe up to date: prices, training, predictions, weights
 	@$(BIN)/stock-assets run
+
+doctor: $(VENV)/.installed ## check everything the universe needs, and say what to do
+	@$(BIN)/stock-assets doctor
 
 ui: $(VENV)/.installed ## serve the Dagster UI and its daemon on http://127.0.0.1:3000
 	@$(BIN)/stock-assets ui

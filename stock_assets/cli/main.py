@@ -65,8 +65,8 @@ def init() -> None:
 def doctor(every_symbol: bool) -> None:
     """Check everything the universe needs, and say what to do.
 
-    Configuration, keys, disk, database, calendars, sources, feeds and Slack, a line each; the exit status is 1
-    if anything failed.
+    Configuration, keys, disk, database, calendars, sources, feeds and Slack, a line each. The exit status is
+    1 if anything failed.
     """
     from stock_assets.cli.doctor import print_examination
 

@@ -79,6 +79,21 @@ def load_universe(folder: Path) -> UniverseConfig:
     return UniverseConfig(folder, universe, stage1, portfolios, overrides)
 
 
+def read_universe(folder: Path) -> Universe:
+    """Read ``universe.yaml`` alone, whatever the other files of the folder hold.
+
+    Raises
+    ------
+    ConfigurationError
+        With one sentence a mistake, a line each.
+    """
+    mistakes: list[str] = []
+    universe = _read(folder / "universe.yaml", Universe, mistakes)
+    if universe is None:
+        raise ConfigurationError("\n".join(mistakes))
+    return universe
+
+
 def config_mistakes(
     folder: str, universe: Universe, stage1: Stage1Config | None, portfolios: PortfoliosConfig | None
 ) -> list[str]:

@@ -11,6 +11,7 @@
 """
 
 from stock_assets.instance_storage.initialization import initialize
+from stock_assets.instance_storage.inspection import inspect_tables
 from stock_assets.instance_storage.storage import InstanceStorage
 
-__all__ = ["InstanceStorage", "initialize"]
+__all__ = ["InstanceStorage", "initialize", "inspect_tables"]

@@ -66,7 +66,7 @@ def _initialize(database: InstanceDatabase) -> None:
         if tables.exists:
             stored_revision(tables.engine)
     if database.mysql_url is not None:
-        _require_server(database, parts)
+        require_server(database, parts)
     storages = open_storages(database)
     for tables, part in zip(parts, (storages.runs, storages.event_log, storages.schedules), strict=True):
         _bring_up_to_date(tables, cast(_Upgradable, part))
@@ -83,7 +83,14 @@ def _initialize(database: InstanceDatabase) -> None:
         )
 
 
-def _require_server(database: InstanceDatabase, parts: list[TableSet]) -> None:
+def require_server(database: InstanceDatabase, parts: list[TableSet]) -> None:
+    """Check that a MySQL server lets Dagster's tables be made and keeps text of any language in them.
+
+    Raises
+    ------
+    StorageError
+        If not; the message says what to do.
+    """
     tables = [name for part in parts for name in part.metadata.tables]
     with database.mysql_engine().begin() as connection:
         require_character_set(connection)

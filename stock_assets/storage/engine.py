@@ -77,6 +77,18 @@ def describe(engine: sa.Engine) -> str:
     return engine.url.render_as_string(hide_password=True)
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite database without making it, or None if the database is a server's.
+
+    Raises
+    ------
+    StorageError
+        If `create_engine` would not take the URL.
+    """
+    parsed = _parse(url)
+    return None if parsed.drivername == _MYSQL_DRIVER else Path(parsed.database or "")
+
+
 def _parse(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)

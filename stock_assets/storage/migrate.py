@@ -51,6 +51,12 @@ def upgrade(engine: sa.Engine, universe: str) -> None:
             connection.execute(sa.insert(deployment), row)
 
 
+def has_tables(engine: sa.Engine) -> bool:
+    """Return whether the database has tables of this package, of whatever version."""
+    with read_transaction(engine) as connection:
+        return _stored_version(connection) is not None
+
+
 def require_current(engine: sa.Engine, universe: str) -> None:
     """Check that the tables are those of this version, and that they are the universe's.
 
