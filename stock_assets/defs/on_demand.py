@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ON_DEMAND_JOB = "predict_on_demand"
 
+#: Where the answer goes. Nothing follows the op, and a file with it would lie about for ever.
+_IN_MEMORY = "in_memory"
+
 
 class Question(dg.Config):
     """What is asked; as it is, all instruments on the newest day."""
@@ -53,7 +56,8 @@ def on_demand_job(deployment: Deployment) -> dg.JobDefinition:
 
     @dg.op(
         description="Run stage1 networks for one trading day, with the prices that the day may see. Returns "
-        "a row an instrument; returns are decimal, over the network's own horizon."
+        "a row an instrument; returns are decimal, over the network's own horizon.",
+        out=dg.Out(io_manager_key=_IN_MEMORY),
     )
     def predict(
         context: dg.OpExecutionContext, config: Question, database: DatabaseResource
@@ -70,8 +74,6 @@ def on_demand_job(deployment: Deployment) -> dg.JobDefinition:
     @dg.job(
         name=ON_DEMAND_JOB,
         executor_def=dg.in_process_executor,
-        # Nothing follows the op, and a file of its answer would lie about for ever.
-        resource_defs={"io_manager": dg.mem_io_manager},
         description="Predict instruments on a trading day, with the networks that the day uses or with a "
         "given one, and publish nothing.",
     )
@@ -111,5 +113,7 @@ def _day(text: str) -> date:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Return the job."""
-    return dg.Definitions(jobs=[on_demand_job(current_deployment())])
+    """Return the job, and where its answer goes."""
+    return dg.Definitions(
+        jobs=[on_demand_job(current_deployment())], resources={_IN_MEMORY: dg.mem_io_manager}
+    )
