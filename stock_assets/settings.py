@@ -24,8 +24,15 @@ SLACK_TOKEN_VARIABLE = "STOCK_ASSETS_SLACK_TOKEN"
 SLACK_CHANNEL_VARIABLE = "STOCK_ASSETS_SLACK_CHANNEL"
 SLACK_URL_VARIABLE = "STOCK_ASSETS_SLACK_URL"
 
+#: Where people reach the Dagster UI, for the links of alerts.
+UI_URL_VARIABLE = "STOCK_ASSETS_UI_URL"
+DEFAULT_UI_URL = "http://127.0.0.1:3000"
+#: What is asked once a day that is complete; whoever watches it raises the alarm when that stays out.
+HEARTBEAT_URL_VARIABLE = "STOCK_ASSETS_HEARTBEAT_URL"
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_UNIVERSE = "sample"
+_SQLITE_FILE = "stock_assets.db"
 
 
 def source_url_variable(source: str) -> str:
@@ -92,6 +99,11 @@ class Settings:
         How each of ``NETWORK_SOURCES`` is reached.
     slack : SlackAccess
         How alerts reach Slack.
+    ui_url : str
+        Base URL of the Dagster UI as people reach it, without a slash at its end.
+    heartbeat_url : str or None
+        What is asked once a day that is complete. Whoever knows it can fake a heartbeat, so it is never in a
+        ``repr``.
     """
 
     universe: str
@@ -100,10 +112,17 @@ class Settings:
     database_url: str = field(repr=False)
     sources: tuple[tuple[str, SourceAccess], ...] = field(default=(), repr=False)
     slack: SlackAccess = SlackAccess()
+    ui_url: str = DEFAULT_UI_URL
+    heartbeat_url: str | None = field(default=None, repr=False)
 
     def source_access(self, source: str) -> SourceAccess:
         """Return how a source is reached; nothing in particular by default."""
         return dict(self.sources).get(source, SourceAccess())
+
+    @property
+    def sqlite_file(self) -> Path:
+        """The project's tables in the state folder, where they are unless the environment says otherwise."""
+        return self.state_dir / _SQLITE_FILE
 
     @property
     def lock_dir(self) -> Path:
@@ -149,7 +168,7 @@ class Settings:
         config_dir = Path(env.get(CONFIG_DIR_VARIABLE) or PROJECT_ROOT / "configs").resolve()
         state_root = env.get(STATE_DIR_VARIABLE) or PROJECT_ROOT / ".dagster_home"
         state_dir = Path(state_root).resolve() / universe
-        url = env.get(DATABASE_URL_VARIABLE) or f"sqlite:///{state_dir / 'stock_assets.db'}"
+        url = env.get(DATABASE_URL_VARIABLE) or f"sqlite:///{state_dir / _SQLITE_FILE}"
         sources = tuple(
             (
                 name,
@@ -166,4 +185,6 @@ class Settings:
             env.get(SLACK_CHANNEL_VARIABLE) or None,
             env.get(SLACK_TOKEN_VARIABLE) or None,
         )
-        return cls(universe, config_dir, state_dir, url, sources, slack)
+        ui_url = (env.get(UI_URL_VARIABLE) or DEFAULT_UI_URL).rstrip("/")
+        heartbeat_url = env.get(HEARTBEAT_URL_VARIABLE) or None
+        return cls(universe, config_dir, state_dir, url, sources, slack, ui_url, heartbeat_url)

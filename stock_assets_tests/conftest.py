@@ -1,6 +1,8 @@
 """Deployments of the made-up universe, computed once a session; a test that changes one copies it first."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,21 @@ import pytest
 # Tests of light modules shall not wait for torch.
 if TYPE_CHECKING:
     from stock_assets_tests.commands import Ended, Workplace
+    from stock_assets_tests.servers import MariaDbServer
     from stock_assets_tests.worlds import World
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> "Iterator[MariaDbServer]":
+    """A private MariaDB server for the whole session, which a test may stop and start again."""
+    from stock_assets_tests.servers import mariadb_server, why_no_mariadb
+
+    reason = why_no_mariadb()
+    if reason is not None:
+        pytest.skip(reason)
+    # Not below pytest's folder: the path of a socket must be short.
+    with tempfile.TemporaryDirectory(prefix="mariadb-") as folder, mariadb_server(Path(folder)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dagster
-from dagster import Field, StringSource
+from dagster import DagsterRun, DagsterRunStatus, Field, RunsFilter, StringSource
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.event_log import EventLogStorage
@@ -23,6 +23,14 @@ from stock_assets.instance_storage.versions import is_tested, tested_range
 from stock_assets.settings import DATABASE_URL_VARIABLE
 
 DAGSTER_HOME_VARIABLE = "DAGSTER_HOME"
+#: A run that a worker has, or may have at any moment.
+UNFINISHED = (
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+)
 
 
 class InstanceStorage(DagsterStorage, ConfigurableClass):
@@ -116,6 +124,16 @@ def open_storages(database: InstanceDatabase) -> Storages:
         stacklevel=2,
     )
     return _open_stock(database)
+
+
+def unfinished_runs(state_dir: Path) -> list[DagsterRun]:
+    """Return the runs in the SQLite files of a state folder that may still write, if there are such files."""
+    database = InstanceDatabase(state_dir)
+    if not (state_dir / "history" / "runs.db").is_file():
+        return []
+    with schema_lock(database):
+        runs = _open_stock(database).runs
+    return list(runs.get_runs(RunsFilter(statuses=list(UNFINISHED))))
 
 
 # Imported where they are used: dagster-mysql only if MySQL is chosen, and what builds on the inside of

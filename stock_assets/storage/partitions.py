@@ -1,17 +1,24 @@
 """Bulk statements: rows in, and the rows of some days out, in a few statements for any number of days."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import pandas as pd
 import sqlalchemy as sa
 
 from stock_assets.errors import InvalidRow
+from stock_assets.storage.engine import is_mysql
 from stock_assets.storage.rows import Record, describe_key
 
-#: Rows of one INSERT: a few hundred kilobytes, under the packet size that small servers allow.
+#: Rows of one INSERT.
 _ROWS_PER_INSERT = 500
+#: A server counts in UTF-8 bytes, and a statement repeats a text with its quotes escaped.
+_BYTES_PER_CHARACTER = 4
+#: Characters of a value that is no text, with its comma: an instant with microseconds, a double in full.
+_CHARACTERS_PER_VALUE = 30
+_MAX_STATEMENT_CHARACTERS = 1_000_000
 #: Days of one IN list: two years in one statement, far under SQLite's bound on variables.
 _DAYS_PER_STATEMENT = 500
 
@@ -24,10 +31,10 @@ def plain_dates(days: Iterable[dt.date | pd.Timestamp]) -> list[dt.date]:
 
 
 def insert_rows(connection: sa.Connection, table: sa.Table, records: Sequence[Record]) -> None:
-    """Add rows in the order of their key."""
+    """Add rows in the order of their key, in statements that the server's packets can hold."""
     names = [column.name for column in table.primary_key]
     ordered = sorted(records, key=lambda record: [record[name] for name in names])
-    for part in _parts(ordered, _ROWS_PER_INSERT):
+    for part in _statements(ordered, _statement_characters(connection)):
         connection.execute(sa.insert(table), part)
 
 
@@ -60,6 +67,36 @@ def refuse_others(
                 f"{column.table.name} at {describe_key(record, column.table)}: {column.name} "
                 f"{record[column.name]} is none of the {len(written)} that are written; pass it too."
             )
+
+
+def _statement_characters(connection: sa.Connection) -> int:
+    if not is_mysql(connection):
+        return _MAX_STATEMENT_CHARACTERS
+    packet = connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one()
+    return min(int(packet) // _BYTES_PER_CHARACTER, _MAX_STATEMENT_CHARACTERS)
+
+
+def _statements(records: Iterable[Record], max_characters: int) -> Iterator[list[Record]]:
+    """Split rows into lists of at most so many characters together, or of one row alone that is longer."""
+    part: list[Record] = []
+    characters = 0
+    for record in records:
+        longer = sum(map(_characters, record.values()))
+        if part and (characters + longer > max_characters or len(part) == _ROWS_PER_INSERT):
+            yield part
+            part, characters = [], 0
+        part.append(record)
+        characters += longer
+    if part:
+        yield part
+
+
+def _characters(value: object) -> int:
+    if isinstance(value, str):
+        return len(value) + 4
+    if isinstance(value, (Mapping, list, tuple)):
+        return len(json.dumps(value, ensure_ascii=False)) + 4
+    return _CHARACTERS_PER_VALUE
 
 
 def _parts(items: Sequence[_Item], size: int) -> Iterator[list[_Item]]:

@@ -1,4 +1,4 @@
-"""A private MariaDB server for the tests that need one."""
+"""Where the tests of Dagster's storage keep its files."""
 
 import tempfile
 from collections.abc import Iterator
@@ -6,20 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stock_assets_tests.servers import MariaDbServer, mariadb_server, why_no_mariadb
-
 _MEMORY = Path("/dev/shm")
-
-
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDbServer]:
-    """A private MariaDB server for the whole session."""
-    reason = why_no_mariadb()
-    if reason is not None:
-        pytest.skip(reason)
-    # Not below pytest's folder: the path of a socket must be short.
-    with tempfile.TemporaryDirectory(prefix="mariadb-") as folder, mariadb_server(Path(folder)) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

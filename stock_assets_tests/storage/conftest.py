@@ -1,6 +1,5 @@
 """Every test of storage that asks for `database` runs on SQLite and on a real MariaDB."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,20 +8,9 @@ import sqlalchemy as sa
 
 from stock_assets.storage.engine import create_engine
 from stock_assets.storage.migrate import upgrade
-from stock_assets_tests.servers import MariaDbServer, mariadb_server, why_no_mariadb
+from stock_assets_tests.servers import MariaDbServer
 
 UNIVERSE = "sample"
-
-
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDbServer]:
-    """A private MariaDB server for the whole session."""
-    reason = why_no_mariadb()
-    if reason is not None:
-        pytest.skip(reason)
-    # Not below pytest's folder: the path of a socket must be short.
-    with tempfile.TemporaryDirectory(prefix="mariadb-") as folder, mariadb_server(Path(folder)) as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.needs_binary)])
