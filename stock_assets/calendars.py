@@ -65,6 +65,8 @@ class SessionCalendar:
         From which day on, in minutes after local midnight, the exchange usually closes.
     known_until : date
         Last day of which anybody knows; every later weekday is taken for a session.
+    holidays : tuple of (date, str)
+        Weekdays without a session whose holiday has a name, in ascending order.
     """
 
     exchange: str
@@ -75,6 +77,7 @@ class SessionCalendar:
     timezone: str
     usual_closes: tuple[tuple[date, int], ...]
     known_until: date = date.max
+    holidays: tuple[tuple[date, str], ...] = ()
 
     def is_session(self, day: date) -> bool:
         """Whether the exchange trades on that day.
@@ -86,6 +89,22 @@ class SessionCalendar:
         """
         self._check(day)
         return day in self._close_of
+
+    def why_closed(self, day: date) -> str:
+        """Return why a day is no session: the holiday's name where it is known, "holiday" or "weekend".
+
+        Raises
+        ------
+        CalendarError
+            If the day is a session, or lies outside the calendar.
+        """
+        if self.is_session(day):
+            raise CalendarError(
+                f"{day} is a session of {self.exchange}; ask for a day on which it is closed."
+            )
+        if day.weekday() >= 5:
+            return "weekend"
+        return self._holiday_of.get(day, "holiday")
 
     def close_of(self, day: date) -> datetime:
         """Return when the session closes, in UTC; the usual time for a day that is no session.
@@ -114,6 +133,10 @@ class SessionCalendar:
     @cached_property
     def _close_of(self) -> dict[date, datetime]:
         return dict(zip(self.sessions, self.closes, strict=True))
+
+    @cached_property
+    def _holiday_of(self) -> dict[date, str]:
+        return dict(self.holidays)
 
     def _check(self, day: date) -> None:
         if not self.first <= day <= self.last:
@@ -233,4 +256,5 @@ def _calendar(
         timezone=table.timezone,
         usual_closes=table.usual_closes,
         known_until=table.last,
+        holidays=tuple((day, name) for day, name in table.holidays if first <= day <= last),
     )

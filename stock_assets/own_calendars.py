@@ -59,13 +59,13 @@ class OwnCalendar:
     close_minutes : int
         When a session closes, in minutes after local midnight.
     holidays : callable
-        Told two days, returns the days between them, both included, that are no session; weekends may
-        be among them.
+        Told two days, returns the days between them, both included, that are no session, with their names;
+        weekends may be among them.
     """
 
     timezone: str
     close_minutes: int
-    holidays: Callable[[date, date], frozenset[date]]
+    holidays: Callable[[date, date], dict[date, str]]
 
     def sessions(self, first: date, last: date) -> tuple[date, ...]:
         """Return the sessions from ``first`` to ``last``, both included."""
@@ -74,15 +74,16 @@ class OwnCalendar:
         return tuple(day for day in days if day.weekday() < 5 and day not in off)
 
 
-def _new_york_holidays(first: date, last: date) -> frozenset[date]:
+def _new_york_holidays(first: date, last: date) -> dict[date, str]:
     return _dates(_rules_of_new_york(), first, last) | _good_fridays(first, last)
 
 
-def _bank_holidays(first: date, last: date) -> frozenset[date]:
+def _bank_holidays(first: date, last: date) -> dict[date, str]:
     from pandas.tseries.holiday import Holiday, USColumbusDay, sunday_to_monday
 
     veterans_day = Holiday("Veterans Day", month=11, day=11, observance=sunday_to_monday)
-    fridays = {day for day in _good_fridays(first, last) if day.day not in _REPORT_FRIDAYS}
+    good_fridays = _good_fridays(first, last).items()
+    fridays = {day: name for day, name in good_fridays if day.day not in _REPORT_FRIDAYS}
     return _dates([*_rules_of_new_york(), USColumbusDay, veterans_day], first, last) | fridays
 
 
@@ -114,22 +115,23 @@ def _rules_of_new_york() -> "list[Holiday]":
     ]
 
 
-def _good_fridays(first: date, last: date) -> frozenset[date]:
+def _good_fridays(first: date, last: date) -> dict[date, str]:
     from pandas.tseries.holiday import GoodFriday
 
     return _dates([GoodFriday], first, last)
 
 
-def _dates(rules: "list[Holiday]", first: date, last: date) -> frozenset[date]:
+def _dates(rules: "list[Holiday]", first: date, last: date) -> dict[date, str]:
     import pandas as pd
 
     bounds = pd.Timestamp(first), pd.Timestamp(last)
-    return frozenset(stamp.date() for rule in rules for stamp in rule.dates(*bounds))
+    return {stamp.date(): str(rule.name) for rule in rules for stamp in rule.dates(*bounds)}
 
 
-def _new_year_and_christmas(first: date, last: date) -> frozenset[date]:
+def _new_year_and_christmas(first: date, last: date) -> dict[date, str]:
+    named = ((1, 1, "New Year's Day"), (12, 25, "Christmas Day"))
     years = range(first.year, last.year + 1)
-    return frozenset(date(year, month, day) for year in years for month, day in ((1, 1), (12, 25)))
+    return {date(year, month, day): name for year in years for month, day, name in named}
 
 
 def _minutes(at: time) -> int:

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +22,8 @@ from stock_assets.own_calendars import OWN_CALENDARS, RULES_VERSION
 
 PACKAGE = "exchange_calendars"
 _FILE_PREFIX = "exchange_calendar_"
+#: To be raised when the files hold something else, so that those on disk are built again.
+_FORMAT = 2
 #: How far ahead a calendar by rules is built, as far as the package builds its own.
 _RULES_AHEAD = timedelta(days=366)
 _log = logging.getLogger(__name__)
@@ -47,6 +49,8 @@ class SessionTable:
         From which day on, in minutes after local midnight, the exchange usually closes.
     sessions : tuple of (date, int)
         Exchange-local date, and the close in minutes after midnight UTC of that date.
+    holidays : tuple of (date, str)
+        The weekdays without a session whose holiday has a name, in ascending order.
     """
 
     exchange: str
@@ -57,6 +61,7 @@ class SessionTable:
     timezone: str
     usual_closes: tuple[tuple[date, int], ...]
     sessions: tuple[tuple[date, int], ...]
+    holidays: tuple[tuple[date, str], ...] = ()
 
 
 def package_version() -> str:
@@ -116,6 +121,7 @@ def build_table(exchange: str, first: date, last: date | None) -> SessionTable:
         return _table_by_rules(exchange, first, last)
     # Imported here because it takes half a second and brings pandas along.
     import exchange_calendars
+    import pandas as pd
 
     if exchange not in known_exchanges():
         raise CalendarError(
@@ -134,6 +140,10 @@ def build_table(exchange: str, first: date, last: date | None) -> SessionTable:
         ) from error
     closes = calendar.closes
     minutes = (closes.dt.tz_localize(None) - closes.index.to_series()).dt.total_seconds() // 60
+    # Of some exchanges the package knows dates alone.
+    rules = [] if calendar.regular_holidays is None else calendar.regular_holidays.rules
+    bounds = pd.Timestamp(first), pd.Timestamp(end)
+    named = {stamp.date(): str(rule.name) for rule in rules for stamp in rule.dates(*bounds)}
     return SessionTable(
         exchange=exchange,
         origin=origin_of(exchange),
@@ -151,6 +161,7 @@ def build_table(exchange: str, first: date, last: date | None) -> SessionTable:
         sessions=tuple(
             (session.date(), int(close)) for session, close in zip(closes.index, minutes, strict=True)
         ),
+        holidays=_without_session(named, {session.date() for session in closes.index}),
     )
 
 
@@ -164,6 +175,7 @@ def _table_by_rules(exchange: str, first: date, last: date | None) -> SessionTab
         midnight = datetime.combine(day, time(tzinfo=UTC))
         return (usual_close(day, rules.timezone, usual_closes) - midnight) // timedelta(minutes=1)
 
+    sessions = rules.sessions(first, end)
     return SessionTable(
         exchange=exchange,
         origin=origin_of(exchange),
@@ -172,8 +184,14 @@ def _table_by_rules(exchange: str, first: date, last: date | None) -> SessionTab
         is_limit=False,
         timezone=rules.timezone,
         usual_closes=usual_closes,
-        sessions=tuple((day, close(day)) for day in rules.sessions(first, end)),
+        sessions=tuple((day, close(day)) for day in sessions),
+        holidays=_without_session(rules.holidays(first, end), set(sessions)),
     )
+
+
+def _without_session(named: Mapping[date, str], sessions: set[date]) -> tuple[tuple[date, str], ...]:
+    """Return the weekdays without a session among named days: some exchanges are open on some holidays."""
+    return tuple((day, named[day]) for day in sorted(named) if day.weekday() < 5 and day not in sessions)
 
 
 def usual_close(day: date, timezone: str, usual_closes: tuple[tuple[date, int], ...]) -> datetime:
@@ -192,6 +210,7 @@ def usual_close(day: date, timezone: str, usual_closes: tuple[tuple[date, int], 
 def write_table(table: SessionTable, folder: Path) -> None:
     """Write the table so that a reader sees the old file or the new one, never a part."""
     content = {
+        "format": _FORMAT,
         "exchange": table.exchange,
         "origin": table.origin,
         "first": table.first.isoformat(),
@@ -200,6 +219,7 @@ def write_table(table: SessionTable, folder: Path) -> None:
         "timezone": table.timezone,
         "usual_closes": [[day.isoformat(), minutes] for day, minutes in table.usual_closes],
         "sessions": [[day.isoformat(), minutes] for day, minutes in table.sessions],
+        "holidays": [[day.isoformat(), name] for day, name in table.holidays],
     }
     write_json(folder / f"{table.exchange}.json", content)
 
@@ -226,12 +246,14 @@ def read_table(exchange: str, first: date, folder: Path) -> SessionTable | None:
     Returns
     -------
     SessionTable or None
-        None if there is none, if it cannot be read, if it comes from another version of its origin, or
-        if it begins after ``first``: then it has to be built again.
+        None if there is none, if it cannot be read, if it comes from another version of its origin or of
+        this module, or if it begins after ``first``: then it has to be built again.
     """
     path = folder / f"{exchange}.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("format") != _FORMAT:
+            return None
         table = SessionTable(
             exchange=content["exchange"],
             origin=content["origin"],
@@ -241,18 +263,19 @@ def read_table(exchange: str, first: date, folder: Path) -> SessionTable | None:
             timezone=content["timezone"],
             usual_closes=_pairs(content["usual_closes"]),
             sessions=_pairs(content["sessions"]),
+            holidays=_pairs(content["holidays"]),
         )
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         _log.warning("%s is damaged (%s) and is built again.", path, error)
         return None
     fits = table.exchange == exchange and table.origin == origin_of(exchange) and table.first <= first
     return table if fits else None
 
 
-def _pairs(rows: list[list]) -> tuple[tuple[date, int], ...]:
-    return tuple((date.fromisoformat(day), minutes) for day, minutes in rows)
+def _pairs(rows: list[list]) -> tuple[tuple[date, Any], ...]:
+    return tuple((date.fromisoformat(day), value) for day, value in rows)
 
 
 def weekdays(first: date, last: date) -> Iterator[date]:

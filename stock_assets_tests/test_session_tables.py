@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stock_assets.calendars import load_calendar
+from stock_assets.errors import CalendarError
 from stock_assets.own_calendars import OWN_CALENDARS
 from stock_assets.session_tables import (
     build_table,
@@ -126,3 +127,40 @@ def test_a_table_by_rules_reaches_as_far_as_it_is_asked_to(tmp_path: Path) -> No
     assert (table.first, table.last, table.is_limit) == (date(1990, 1, 1), last, False)
     assert table.sessions[-1] == (last, 21 * 60)
     assert table.usual_closes == ((date.min, 17 * 60),)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "names"),
+    [
+        ("XNYS", {date(2022, 11, 24): "Thanksgiving", date(2022, 4, 15): "Good Friday"}),
+        ("COMEX", {date(2022, 11, 24): "Thanksgiving Day", date(2022, 4, 15): "Good Friday"}),
+        ("USGOV", {date(2022, 10, 10): "Columbus Day", date(2022, 11, 11): "Veterans Day"}),
+        ("FX", {date(2023, 12, 25): "Christmas Day", date(2024, 1, 1): "New Year's Day"}),
+    ],
+)
+def test_holidays_have_their_names(tmp_path: Path, exchange: str, names: dict[date, str]) -> None:
+    calendar = load_calendar(exchange, date(2022, 1, 3), date(2024, 12, 31), tmp_path)
+    assert {day: calendar.why_closed(day) for day in names} == names
+    kept = read_table(exchange, date(2022, 1, 3), tmp_path)
+    assert kept is not None
+    assert all(day.weekday() < 5 and not calendar.is_session(day) for day, _ in kept.holidays[:20])
+    with pytest.raises(CalendarError, match=f"2022-11-23 is a session of {exchange}"):
+        calendar.why_closed(date(2022, 11, 23))
+
+
+def test_a_closed_day_without_a_name_is_a_holiday_or_a_weekend(tmp_path: Path) -> None:
+    calendar = load_calendar("XBOM", date(2022, 1, 3), date(2024, 12, 31), tmp_path)
+    assert calendar.why_closed(date(2022, 8, 31)) == "holiday", "the package has no names of Bombay's"
+    assert calendar.why_closed(date(2022, 9, 3)) == "weekend"
+
+
+def test_a_table_without_names_is_built_again_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    built = load_calendar("XNYS", FIRST, LAST, tmp_path)
+    path = tmp_path / "XNYS.json"
+    content = json.loads(path.read_text())
+    del content["format"], content["holidays"]
+    path.write_text(json.dumps(content))
+    assert load_calendar("XNYS", FIRST, LAST, tmp_path) == built
+    assert "holidays" in json.loads(path.read_text()) and not caplog.text
