@@ -141,9 +141,8 @@ def test_a_table_by_rules_reaches_as_far_as_it_is_asked_to(tmp_path: Path) -> No
 def test_holidays_have_their_names(tmp_path: Path, exchange: str, names: dict[date, str]) -> None:
     calendar = load_calendar(exchange, date(2022, 1, 3), date(2024, 12, 31), tmp_path)
     assert {day: calendar.why_closed(day) for day in names} == names
-    kept = read_table(exchange, date(2022, 1, 3), tmp_path)
-    assert kept is not None
-    assert all(day.weekday() < 5 and not calendar.is_session(day) for day, _ in kept.holidays[:20])
+    assert calendar.holidays
+    assert all(day.weekday() < 5 and not calendar.is_session(day) for day, _ in calendar.holidays)
     with pytest.raises(CalendarError, match=f"2022-11-23 is a session of {exchange}"):
         calendar.why_closed(date(2022, 11, 23))
 
