@@ -1,19 +1,17 @@
 """Headlines in ``universe.yaml``: which feeds are read, and how often."""
 
-from datetime import datetime
 from string import Formatter
 from typing import Self
 
-from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator, model_validator
 
 from stock_assets.config.base import Section
-from stock_assets.cutoffs import PLAIN_CRON_FIELD
+from stock_assets.config.crons import require_cron
 
 #: What a URL may say of an instrument.
 PLACES = ("id", "name", "symbol")
 _ALLOWED_PLACES = ", ".join(f"{{{place}}}" for place in PLACES)
-_EXAMPLE = "such as '0 * * * *'"
+_ALLOWED_CRONS = "allowed are five fields of numbers, lists, ranges and steps, such as '0 * * * *'"
 
 
 class Feed(Section):
@@ -75,23 +73,7 @@ class HeadlineSettings(Section):
     @field_validator("collect")
     @classmethod
     def _collect_is_a_schedule(cls, cron: str) -> str:
-        fields = cron.split()
-        plain = all(PLAIN_CRON_FIELD.match(part) for field in fields for part in field.split(","))
-        if len(fields) != 5 or not plain:
-            raise ValueError(
-                f"{cron!r} is no schedule; allowed are five fields of numbers, lists, ranges and steps, "
-                f"{_EXAMPLE}"
-            )
-        if not fields[2].startswith("*") and not fields[4].startswith("*"):
-            raise ValueError(
-                f"{cron!r} restricts the day of the month and the weekday both; allowed is one of them"
-            )
-        try:
-            next(CronSim(cron, datetime(2020, 1, 1)))
-        except (CronSimError, StopIteration) as error:
-            # Its message begins with a capital: "Bad minute".
-            reason = str(error).lower() or "it never comes"
-            raise ValueError(f"{cron!r} is no schedule: {reason}; allowed are crons {_EXAMPLE}") from error
+        require_cron(cron, _ALLOWED_CRONS)
         return cron
 
     @model_validator(mode="after")

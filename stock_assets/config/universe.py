@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from stock_assets.config.base import Duration, Section
 from stock_assets.config.headlines import HeadlineSettings
 from stock_assets.config.instruments import ExchangeRate, Instrument
+from stock_assets.config.operations import Operations
 from stock_assets.config.sources import SourceSettings
 from stock_assets.cutoffs import CutoffSchedule
 
@@ -91,6 +92,7 @@ class Universe(Section):
         default=(), description="What base_currency is computed with."
     )
     headlines: HeadlineSettings | None = None
+    operations: Operations = Operations()
 
     @field_validator("cutoffs")
     @classmethod

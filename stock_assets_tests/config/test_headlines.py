@@ -67,7 +67,7 @@ CRONS = {
     "0 0 * * * *": "'0 0 * * * *' is no schedule; allowed are five fields",
     "0 0 L * *": "'0 0 L * *' is no schedule; allowed are five fields",
     "0 0 1 * 1": "'0 0 1 * 1' restricts the day of the month and the weekday both; allowed is one of them",
-    "61 * * * *": "'61 * * * *' is no schedule: bad minute; allowed are crons such as '0 * * * *'",
+    "61 * * * *": "'61 * * * *' is no schedule: bad minute; allowed are five fields",
     "0 0 31 2 *": "'0 0 31 2 *' is no schedule: ",
 }
 

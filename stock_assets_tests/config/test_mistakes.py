@@ -26,7 +26,7 @@ MISTAKES = {
         "name: made_up\nstarts: 2021-01-01\n",
         "starts: the key 'starts' is unknown; allowed here are name, description, owners, base_currency, "
         "history_start, start, end, cutoffs, first_cutoff, deadline, max_staleness, reread_sessions, "
-        "quality, source_settings, instruments, covariates, exchange_rates, headlines.",
+        "quality, source_settings, instruments, covariates, exchange_rates, headlines, operations.",
     ),
     "unknown key of an instrument": (
         UNIVERSE,
