@@ -1,7 +1,8 @@
 """What has to hold between the files of a universe, and between them and the installed packages."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import cache
 
 from stock_assets.config.instruments import Instrument
 from stock_assets.config.portfolios import Bounds, PortfoliosConfig
@@ -227,7 +228,13 @@ def bounds_problem(bounds: Bounds, safe: int, others: int) -> str | None:
 
 def _weekdays_of_history(universe: Universe) -> int:
     """Return the weekdays before ``start``: they bound the sessions from above, without a calendar."""
-    return sum(1 for _ in weekdays(universe.history_start, universe.start - timedelta(days=1)))
+    return _weekdays_between(universe.history_start, universe.start - timedelta(days=1))
+
+
+@cache
+def _weekdays_between(first: date, last: date) -> int:
+    """Count them once: every instrument's features ask."""
+    return sum(1 for _ in weekdays(first, last))
 
 
 def _history(universe: Universe) -> str:

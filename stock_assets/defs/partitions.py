@@ -1,10 +1,12 @@
 """The two partition sets, and how one depends on the other.
 
 Daily partitions are keyed by trading day D, training partitions by cutoff C. Both are in UTC. A key is
-the start of its window; the window of D ends at the decision time of D.
+the start of its window; the window of D ends at the decision time of D. All assets share one definition of
+each set: to make it takes as long as the rest of an asset.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 import dagster as dg
 
@@ -18,6 +20,7 @@ WEEKENDS = ("0 0 * * 6", "0 0 * * 0")
 DAILY_BACKFILL = dg.BackfillPolicy.multi_run(max_partitions_per_run=300)
 
 
+@lru_cache(maxsize=1)
 def daily_partitions(deployment: Deployment) -> dg.TimeWindowPartitionsDefinition:
     """Return one partition a trading day.
 
@@ -36,6 +39,7 @@ def daily_partitions(deployment: Deployment) -> dg.TimeWindowPartitionsDefinitio
     )
 
 
+@lru_cache(maxsize=1)
 def cutoff_partitions(deployment: Deployment) -> dg.TimeWindowPartitionsDefinition:
     """Return one partition a cutoff: from the last one on or before the first trading day.
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+# Compared by identity, so that what is derived from one can be kept by it.
+@dataclass(frozen=True, eq=False)
 class Deployment:
     """A universe with its settings, its exchanges' sessions and its trading days.
 
