@@ -57,8 +57,11 @@ def print_predictions(
     )
     out = console or Console()
     out.print(predictions_table(report, deployment.universe.name))
-    notes = [f"{prediction.instrument}: {prediction.note}" for prediction in report.predictions]
-    remarks = [note for prediction, note in zip(report.predictions, notes, strict=True) if prediction.note]
+    notes: dict[str, list[str]] = {}
+    for prediction in report.predictions:
+        if prediction.note:
+            notes.setdefault(prediction.note, []).append(prediction.instrument)
+    remarks = [f"{', '.join(names)}: {note}" for note, names in notes.items()]
     remarks += [f"{name} has no prediction: {reason}" for name, reason in report.refused.items()]
     if picture is not None:
         _write_picture(report, picture)

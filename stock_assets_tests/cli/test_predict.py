@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from stock_assets.cli.predictions_table import predictions_table
+from stock_assets.cli.instance import INSTANCE_FILE
+from stock_assets.cli.predictions_table import predictions_table, print_predictions
+from stock_assets.errors import NotPredictable
 from stock_assets.pipeline.on_demand import OnDemandReport, predict_on_demand
 from stock_assets_tests.commands import Workplace
-from stock_assets_tests.worlds import CUTOFFS, NOW, World
+from stock_assets_tests.worlds import CUTOFFS, NOW, World, environment
 
 DAY = "2021-03-31"
 
@@ -73,13 +75,36 @@ def test_the_table_marks_what_knows_later_prices_and_fits_a_terminal(finished_wo
     assert max(map(len, lines_of(report))) <= 80
 
 
+def test_what_is_said_of_several_is_said_once(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a day whose cutoff was never trained, and one network of which is damaged."""
+    (row,) = world.rows("models", CUTOFFS[0], CUTOFFS[0], instrument="gold")
+    path = world.deployment.settings.artifact_dir / str(row["artifact"])
+    path.write_bytes(b"")
+    for name, value in environment(world.folder).items():
+        monkeypatch.setenv(name, value)
+    (world.deployment.settings.state_dir / INSTANCE_FILE).touch()
+    print_predictions(
+        date(2021, 2, 10),
+        ["jp_stock", "gold", "us_index"],
+        model=None,
+        artifact=None,
+        allow_later_model=False,
+        picture=None,
+    )
+    noted, refused, last = capsys.readouterr().out.splitlines()[-3:]
+    assert noted == (
+        "jp_stock, us_index: The cutoff 2021-02-01 was never trained; the network of 2021-01-15 is used."
+    )
+    assert refused.startswith(f"gold has no prediction: {path} is damaged")
+    assert last == "Nothing was published."
+
+
 @pytest.mark.parametrize("target", ["", "no/such/folder/picture.png"])
 def test_a_picture_that_cannot_be_written_is_one_sentence(
     finished: Workplace, tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stock_assets.cli.predictions_table import print_predictions
-    from stock_assets.errors import NotPredictable
-
     for name, value in finished.environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(NotPredictable, match=r"The picture .* cannot be written: .*; choose another path."):

@@ -1,5 +1,6 @@
 import hashlib
 import io
+import json
 import os
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import torch
 
 from stock_assets.errors import ArtifactError
 from stock_assets.learning import artifacts
-from stock_assets.learning.artifacts import Artifact, load_artifact, save_artifact
+from stock_assets.learning.artifacts import Artifact, load_artifact, read_artifact, save_artifact
 
 DATA = Path(__file__).parent / "data"
 #: Written by schema 1. It must stay readable as long as that schema is the current one.
@@ -195,3 +196,53 @@ def test_an_artefact_of_an_earlier_version_can_be_read() -> None:
     assert content.config["sizes"] == [2, 3]
     assert content.state["bias"].tolist() == pytest.approx([0.1, -0.2])
     assert content.extra["mean"].tolist() == [1.5]
+
+
+def test_a_file_of_any_name_is_read_where_it_lies(tmp_path: Path) -> None:
+    stored = save(tmp_path)
+    copy = stored.path.rename(tmp_path / "from elsewhere.bin")
+    content, sha256 = read_artifact(copy, "toy")
+    assert (sha256, content.config["name"]) == (stored.sha256, "a")
+    assert list(tmp_path.iterdir()) == [copy]
+    with pytest.raises(ArtifactError, match="holds a model of kind 'toy' where 'other' is needed"):
+        read_artifact(copy, "other")
+
+
+def test_a_file_that_is_named_by_another_sha256_is_damaged(tmp_path: Path) -> None:
+    stored = save(tmp_path)
+    other = stored.path.rename(tmp_path / f"{'0' * 64}.pt")
+    with pytest.raises(ArtifactError, match=f"is damaged: its SHA-256 is {stored.sha256}"):
+        read_artifact(other, "toy")
+
+
+@pytest.mark.parametrize("name", ["", "missing.pt"])
+def test_what_is_no_file_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ArtifactError, match="is no file; give the path of an artefact"):
+        read_artifact(tmp_path / name, "toy")
+
+
+def test_a_file_that_runs_code_is_refused_before_it_does(tmp_path: Path) -> None:
+    class Harmful:
+        def __reduce__(self) -> tuple[object, ...]:
+            return os.mkdir, (str(tmp_path / "was run"),)
+
+    torch.save({"meta": Harmful()}, tmp_path / "network.pt")
+    with pytest.raises(ArtifactError, match="not a harmless one"):
+        read_artifact(tmp_path / "network.pt", "toy")
+    assert not (tmp_path / "was run").exists()
+
+
+@pytest.mark.parametrize("fault", ["config", "provenance", "state", "extra"])
+@pytest.mark.parametrize("missing", [True, False])
+def test_parts_that_are_missing_or_no_mappings_are_one_sentence(
+    tmp_path: Path, fault: str, missing: bool
+) -> None:
+    meta: dict[str, object] = {"schema": 1, "kind": "toy", "config": {}, "provenance": {}}
+    payload: dict[str, object] = {"state": {}, "extra": {}}
+    part = meta if fault in meta else payload
+    part[fault] = None
+    if missing:
+        del part[fault]
+    torch.save({"meta": json.dumps(meta), **payload}, tmp_path / "network.pt")
+    with pytest.raises(ArtifactError, match="is no artefact of this package"):
+        read_artifact(tmp_path / "network.pt", "toy")

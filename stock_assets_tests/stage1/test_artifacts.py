@@ -8,7 +8,7 @@ import torch
 
 from stock_assets.errors import ArtifactError
 from stock_assets.learning.artifacts import load_artifact, save_artifact
-from stock_assets.stage1.artifacts import KIND, load_model, model_id, save_model
+from stock_assets.stage1.artifacts import KIND, load_model, model_id, read_model, save_model
 from stock_assets.stage1.inference import predict
 from stock_assets_tests.stage1.histories import history
 from stock_assets_tests.stage1.models import HISTORIES, trained_model
@@ -69,6 +69,8 @@ def test_undefined_ratios_can_be_stored(tmp_path: Path) -> None:
         "target",
         "cutoff",
         "metrics",
+        "values of another kind",
+        "not finite",
     ],
 )
 def test_parts_that_do_not_fit_are_refused(tmp_path: Path, fault: str) -> None:
@@ -91,9 +93,25 @@ def test_parts_that_do_not_fit_are_refused(tmp_path: Path, fault: str) -> None:
         config["cutoff"] = "soon"
     elif fault == "metrics":
         provenance = {}
+    elif fault == "values of another kind":
+        config["stage1"], config["feature_names"] = 5, None
+    elif fault == "not finite":
+        state["head.bias"] = torch.full_like(state["head.bias"], torch.nan)
     stored = save_artifact(tmp_path, KIND, config, state, extra, provenance)
     with pytest.raises(ArtifactError, match="do not make a stage1 model"):
         load_model(tmp_path, stored.sha256)
+    with pytest.raises(ArtifactError, match="do not make a stage1 model"):
+        read_model(stored.path)
+
+
+def test_a_file_of_any_name_is_read_with_its_sha256(tmp_path: Path) -> None:
+    stored = save_model(tmp_path, trained_model())
+    copy = stored.path.rename(tmp_path / "network of a colleague")
+    model, sha256 = read_model(copy)
+    assert sha256 == stored.sha256
+    days = HISTORIES["test"].trading_days
+    said, before = (predict(one, HISTORIES["test"], HISTORIES, days) for one in (model, trained_model()))
+    assert said.predicted_return.tobytes() == before.predicted_return.tobytes()
 
 
 def test_an_artefact_of_an_earlier_version_still_predicts() -> None:
