@@ -6,9 +6,9 @@ from datetime import date
 import sqlalchemy as sa
 
 from stock_assets.doctor.diagnosis import Diagnosis
+from stock_assets.storage.changes import trained_cutoffs
 from stock_assets.storage.days import read_days
 from stock_assets.storage.engine import read_transaction
-from stock_assets.storage.models import trained_cutoffs
 from stock_assets.storage.prices import last_sessions
 
 _FIRST, _LAST = date(1900, 1, 1), date(9999, 12, 31)
@@ -29,16 +29,12 @@ def content_diagnoses(engine: sa.Engine) -> Iterator[Diagnosis]:
     if not sessions:
         yield Diagnosis("prices", "ok", "There are no bars yet.", "Run `make run` to load them.")
     else:
-        # Of several that end on one day, always the same one.
-        behind, first = min(sessions.items(), key=lambda item: (item[1], item[0]))
-        lag = f", those of {behind} on {first}" if first != max(sessions.values()) else ""
+        oldest, newest = min(sessions.values()), max(sessions.values())
+        behind = ", ".join(name for name, session in sessions.items() if session == oldest)
+        until = str(newest) if oldest == newest else f"{oldest} ({behind}) to {newest}"
         waiting = int((states == "waiting").sum())
-        yield Diagnosis(
-            "prices",
-            "ok",
-            f"Bars of {len(sessions)} instruments end on {max(sessions.values())}{lag}; "
-            f"{waiting} days wait for bars.",
-        )
+        found = f"The last bars of {len(sessions)} instruments are of {until}; {waiting} days wait for bars."
+        yield Diagnosis("prices", "ok", found)
     if not cutoffs:
         yield Diagnosis("models", "ok", "No network has been trained yet.", "Run `make run` to train them.")
     else:
