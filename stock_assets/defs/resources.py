@@ -25,7 +25,8 @@ class DatabaseResource(dg.ConfigurableResource):
         from stock_assets.storage.migrate import require_current
 
         deployment = current_deployment()
-        engine = create_engine(deployment.settings.database_url)
+        # Whoever has started the run has reached the server.
+        engine = create_engine(deployment.settings.database_url, patient=True)
         require_current(engine, deployment.universe.name)
         return engine
 

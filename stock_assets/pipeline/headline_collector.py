@@ -14,6 +14,7 @@ from stock_assets.headlines.feeds import FeedAddress, feed_addresses, read_feed
 from stock_assets.headlines.items import Item, item_hash
 from stock_assets.pipeline.deployment import Deployment
 from stock_assets.storage.headlines import add_collections, add_headlines
+from stock_assets.storage.lost_connections import again_if_lost
 
 #: Feeds that are read at the same time: a few, since those of one template are one server's.
 _AT_ONCE = 4
@@ -84,12 +85,23 @@ def collect_headlines(
     collections = []
     with ThreadPoolExecutor(_AT_ONCE) as readers:
         for address, answer in zip(addresses, readers.map(attempt, addresses), strict=True):
-            with engine.begin() as connection:
-                collections.append(_store(connection, address, answer, clock(), run_id))
+            collections.append(_store(engine, address, answer, clock, run_id))
     return tuple(collections)
 
 
+@again_if_lost
 def _store(
+    engine: sa.Engine,
+    address: FeedAddress,
+    answer: Sequence[Item] | FeedError,
+    clock: Callable[[], datetime],
+    run_id: str | None,
+) -> Collection:
+    with engine.begin() as connection:
+        return _store_answer(connection, address, answer, clock(), run_id)
+
+
+def _store_answer(
     connection: sa.Connection,
     address: FeedAddress,
     answer: Sequence[Item] | FeedError,

@@ -26,6 +26,7 @@ from stock_assets.portfolio.sharpe_model import TrainedSharpeNet, model_id, save
 from stock_assets.portfolio.sharpe_net import train_sharpe_net
 from stock_assets.portfolio.turnover import turnover
 from stock_assets.storage.engine import read_transaction
+from stock_assets.storage.lost_connections import again_if_lost
 from stock_assets.storage.models import ModelRecord
 from stock_assets.storage.outcomes import write_outcomes
 from stock_assets.storage.weights import last_weights_before, replace_weights
@@ -77,6 +78,7 @@ def portfolios_config(deployment: Deployment) -> PortfoliosConfig:
     return deployment.config.portfolios
 
 
+@again_if_lost
 def train(
     deployment: Deployment,
     engine: sa.Engine,
@@ -128,6 +130,7 @@ def train(
     return record, trained
 
 
+@again_if_lost
 def weigh_days(
     deployment: Deployment,
     engine: sa.Engine,

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from stock_assets.learning.artifacts import Artifact
 from stock_assets.storage.column_types import Json
+from stock_assets.storage.lost_connections import again_if_lost
 from stock_assets.storage.models import ModelKind, ModelRecord, register_model
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def figures(metrics: "DataclassInstance", **others: Json) -> dict[str, Json]:
     return {**TypeAdapter(type(metrics)).dump_python(metrics, mode="json"), **others}
 
 
+@again_if_lost
 def register(
     engine: sa.Engine,
     kind: ModelKind,

@@ -31,6 +31,7 @@ from stock_assets.stage1.inference import Predictions, predict
 from stock_assets.stage1.model import TrainedStage1
 from stock_assets.stage1.training import train_instrument
 from stock_assets.storage.engine import read_transaction
+from stock_assets.storage.lost_connections import again_if_lost
 from stock_assets.storage.models import ModelRecord, models_for
 from stock_assets.storage.outcomes import write_outcomes
 from stock_assets.storage.predictions import replace_predictions
@@ -63,6 +64,7 @@ class PredictionReport:
     outcomes: tuple[Outcome, ...]
 
 
+@again_if_lost
 def train(
     deployment: Deployment,
     engine: sa.Engine,
@@ -109,6 +111,7 @@ def train(
     return record, trained
 
 
+@again_if_lost
 def predict_days(
     deployment: Deployment,
     engine: sa.Engine,

@@ -150,8 +150,8 @@ def _verified(reading: sa.Connection, target: sa.Engine, table: sa.Table, copied
     if ours != copy:
         raise StorageError(
             f"{table.name} is not the same after copying: {ours[0]} rows with the digest {ours[1][:12]} "
-            f"here, {copy[0]} with {copy[1][:12]} in {describe(target)}; do not use that database, and report "
-            "this as an error of the package, unless something else has written to it meanwhile."
+            f"here, {copy[0]} with {copy[1][:12]} in {describe(target)}; do not use that database, "
+            "and report this as an error of the package, unless something else has written to it meanwhile."
         )
     return CopiedTable(table.name, ours[0], copied, ours[1])
 

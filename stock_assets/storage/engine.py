@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from stock_assets.errors import StorageError
+from stock_assets.storage.lost_connections import wait_for_server
 
 #: Seconds that a writer waits for another one, and that a connection may take to be made.
 LOCK_WAIT_SECONDS = 30
@@ -34,7 +35,7 @@ class _DbapiCursor(Protocol):
     def close(self) -> object: ...
 
 
-def create_engine(url: str) -> sa.Engine:
+def create_engine(url: str, *, patient: bool = False) -> sa.Engine:
     """Make the engine of a database.
 
     Parameters
@@ -43,6 +44,8 @@ def create_engine(url: str) -> sa.Engine:
         ``sqlite:///FILE`` or ``mysql+mysqlconnector://USER:PASSWORD@HOST:PORT/DATABASE``, the latter
         for MySQL and MariaDB. The folder of a SQLite file is created. Text of another character set
         than utf8mb4 is never spoken.
+    patient : bool
+        Whether the first connection waits for a server that is away, as all later ones do.
 
     Raises
     ------
@@ -51,7 +54,11 @@ def create_engine(url: str) -> sa.Engine:
         engine does.
     """
     parsed = _parse(url)
-    engine = _mysql_engine(parsed) if parsed.drivername == _MYSQL_DRIVER else _sqlite_engine(parsed)
+    if parsed.drivername == _MYSQL_DRIVER:
+        engine = _mysql_engine(parsed)
+        wait_for_server(engine, from_the_start=patient)
+    else:
+        engine = _sqlite_engine(parsed)
     event.listen(engine, "handle_error", _explain_failed_connection)
     return engine
 
