@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
+import sqlalchemy as sa
 
 from stock_assets.settings import DATABASE_URL_VARIABLE
-from stock_assets_tests import made_up
+from stock_assets_tests import databases, made_up
 from stock_assets_tests.worlds import UNIVERSE, World, environment
 
 PATIENCE_SECONDS = 240
@@ -118,11 +119,13 @@ class Workplace:
         made_up.install(folder)
         place = cls(folder)
         shutil.copytree(folder / "calendars", place.state / "calendars")
+        databases.create_database(folder)
         return place
 
     def copy(self, folder: Path) -> "Workplace":
         """Copy everything into a folder that does not exist yet."""
         shutil.copytree(self.folder, folder)
+        databases.copy_database(self.folder, folder)
         return Workplace(folder)
 
     @property
@@ -192,11 +195,14 @@ class Workplace:
         """The rows of a table, 0 before it exists."""
         try:
             return self.query(f"SELECT count(*) FROM {table}")[0][0]
-        except sqlite3.OperationalError:
+        except (sqlite3.OperationalError, sa.exc.ProgrammingError):
             return 0
 
     def query(self, statement: str, database: str = "stock_assets.db") -> list[tuple]:
-        """Ask one of the state folder's databases without opening it for writing."""
+        """Ask one of the state folder's databases without opening it for writing; on MariaDB there is one."""
+        url = databases.database_url(self.folder)
+        if url is not None:
+            return _ask(url, statement)
         path = self.state / database
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
             return connection.execute(statement).fetchall()
@@ -227,6 +233,12 @@ class Workplace:
                         os.kill(pid, signal.SIGKILL)
                 raise AssertionError(f"still there: {left}")
             time.sleep(0.1)
+
+
+def _ask(url: str, statement: str) -> list[tuple]:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(statement)]
 
 
 def _collect(stream: TextIO, lines: list[str]) -> None:

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,40 @@ if TYPE_CHECKING:
     from stock_assets_tests.commands import Ended, Workplace
     from stock_assets_tests.servers import MariaDbServer
     from stock_assets_tests.worlds import World
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "mariadb"),
+        default="sqlite",
+        help="Where deployments have their tables; tests of one database say so themselves.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--database") == "sqlite" or "PYTEST_XDIST_WORKER" in os.environ:
+        return  # a worker finds the server of the process that has started it
+    from stock_assets_tests.databases import deployments_on_mariadb
+    from stock_assets_tests.servers import why_no_mariadb
+
+    reason = why_no_mariadb()
+    if reason is not None:
+        raise pytest.UsageError(f"--database mariadb {reason}")
+    running = ExitStack()
+    running.enter_context(deployments_on_mariadb())
+    config.add_cleanup(running.close)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"deployments on: {config.getoption('--database')}"
+
+
+@pytest.fixture
+def sqlite_alone(pytestconfig: pytest.Config) -> None:
+    """Skip a test that is about SQLite's files where deployments have none."""
+    if pytestconfig.getoption("--database") != "sqlite":
+        pytest.skip("is about SQLite's files, and deployments are on MariaDB")
 
 
 @pytest.fixture(scope="session")

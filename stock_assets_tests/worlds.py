@@ -18,12 +18,18 @@ from stock_assets.pipeline.deployment import Deployment, open_deployment
 from stock_assets.pipeline.plan import Plan, make_plan
 from stock_assets.pipeline.price_gaps import history_gaps
 from stock_assets.portfolio.sharpe_model import TrainedSharpeNet
-from stock_assets.settings import CONFIG_DIR_VARIABLE, STATE_DIR_VARIABLE, UNIVERSE_VARIABLE, Settings
+from stock_assets.settings import (
+    CONFIG_DIR_VARIABLE,
+    DATABASE_URL_VARIABLE,
+    STATE_DIR_VARIABLE,
+    UNIVERSE_VARIABLE,
+    Settings,
+)
 from stock_assets.stage1.model import TrainedStage1
 from stock_assets.storage.engine import create_engine, read_transaction
 from stock_assets.storage.migrate import upgrade
 from stock_assets.storage.schema import metadata
-from stock_assets_tests import made_up
+from stock_assets_tests import databases, made_up
 
 UNIVERSE = "made_up"
 
@@ -77,6 +83,7 @@ class World:
         made_up.install(folder)
         calendars = Settings.from_environment(environment(folder)).calendar_dir
         shutil.copytree(folder / "calendars", calendars)  # those that the prices were made from
+        databases.create_database(folder)
         world = cls.open(folder)
         upgrade(world.engine, UNIVERSE)
         return world
@@ -91,6 +98,7 @@ class World:
         """Copy everything into a folder that does not exist yet."""
         self.engine.dispose()
         shutil.copytree(self.folder, folder)
+        databases.copy_database(self.folder, folder)
         return World.open(folder)
 
     @property
@@ -324,10 +332,12 @@ def load_prices(world: World, spoil: Callable[[World, int], None] = lambda world
 
 def environment(folder: Path) -> dict[str, str]:
     """The variables of the deployment in a folder."""
+    url = databases.database_url(folder)
     return {
         UNIVERSE_VARIABLE: UNIVERSE,
         CONFIG_DIR_VARIABLE: str(folder / "configs"),
         STATE_DIR_VARIABLE: str(folder / "state"),
+        **({} if url is None else {DATABASE_URL_VARIABLE: url}),
     }
 
 
