@@ -1,6 +1,6 @@
 """``stock-assets doctor`` as an operator runs it: lines, exit status, and nothing left behind."""
 
-from stock_assets_tests.commands import Ended, Workplace
+from stock_assets_tests.commands import Workplace
 
 SECRETS = {
     "STOCK_ASSETS_SLACK_TOKEN": "xoxb-hunter2",
@@ -20,10 +20,8 @@ def test_before_anything_was_prepared_nothing_fails_and_nothing_is_made(workplac
     assert sorted(workplace.folder.rglob("*")) == before
 
 
-def test_what_fails_is_told_by_the_exit_status_and_without_secrets(
-    first_run: tuple[Workplace, Ended],
-) -> None:
-    ended = first_run[0].with_variables(**SECRETS).run("doctor")
+def test_what_fails_is_told_by_the_exit_status_and_without_secrets(workplace: Workplace) -> None:
+    ended = workplace.with_variables(**SECRETS).run("doctor")
     assert (ended.status, ended.err) == (1, ""), ended
     failed = [line for line in ended.out.splitlines() if line.startswith("FAILED")]
     assert [line.split()[1] for line in failed] == ["database", "Slack"]
