@@ -252,8 +252,11 @@ def fake_slack() -> Iterator[FakeSlack]:
             self.send_header("Content-Length", str(len(content)))
             for header, value in headers:
                 self.send_header(header, value)
-            self.end_headers()
-            self.wfile.write(content)
+            try:
+                self.end_headers()
+                self.wfile.write(content)
+            except OSError:  # who asked has been killed
+                self.close_connection = True
 
         def _reset(self) -> None:
             self.close_connection = True

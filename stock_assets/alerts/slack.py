@@ -9,7 +9,7 @@ import math
 import re
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 from stock_assets.alerts.alert import Alert, AlertKind
 from stock_assets.alerts.answers import NotSent, Posted
@@ -206,6 +206,10 @@ def _asked(request: "Callable[[], _Answer]") -> _Answer | NotSent | str:
         return request()
     except SlackApiError as error:
         return _refusal(error)
+    except HTTPError as error:
+        # Of an upload's own address alone: what was not uploaded whole is shown nowhere.
+        error.close()
+        return NotSent("unavailable", f"Slack has failed itself (status {error.code}).")
     except URLError as error:
         kind = type(error.reason).__name__ if isinstance(error.reason, Exception) else "URLError"
         return NotSent("unavailable", f"Slack was not reached ({kind}); check the network.")

@@ -14,8 +14,8 @@ class Column:
     ----------
     name : str
     kind : str
-        date, timestamp (UTC, with microseconds), double, integer, small_integer, boolean, json, sentence
-        (a text of any length), or text(N) of at most N characters.
+        date, timestamp (UTC, with microseconds), double, integer, small_integer, boolean, json, bytes,
+        sentence (a text of any length), or text(N) of at most N characters.
     role : str
         key (part of the primary key), required, or optional (may be absent).
     meaning : str

@@ -92,7 +92,7 @@ def _statements(records: Iterable[Record], max_characters: int) -> Iterator[list
 
 
 def _characters(value: object) -> int:
-    if isinstance(value, str):
+    if isinstance(value, (str, bytes)):
         return len(value) + 4
     if isinstance(value, (Mapping, list, tuple)):
         return len(json.dumps(value, ensure_ascii=False)) + 4
