@@ -3,13 +3,15 @@
 PYTHON ?= python3
 UNIVERSE ?= sample
 PYTEST_ARGUMENTS ?= -n auto
+# The parts that work on a whole deployment's tables; tests of storage itself always run on both databases.
+TESTS_OF_DEPLOYMENTS := $(addprefix stock_assets_tests/,pipeline defs cli)
 VENV := .venv
 BIN := $(VENV)/bin
 
 export STOCK_ASSETS_UNIVERSE := $(UNIVERSE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run doctor ui backfill weights test lint format clean
+.PHONY: help run doctor ui backfill weights test test-mariadb lint format clean
 
 help: ## list the targets
 	@echo "Targets (UNIVERSE=$(UNIVERSE)):"
@@ -32,6 +34,9 @@ weights: $(VENV)/.installed ## print the weights of the last published day
 
 test: $(VENV)/.installed-dev ## run the tests, a process a core
 	@$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
+
+test-mariadb: $(VENV)/.installed-dev ## run the tests of whole deployments on a private MariaDB server
+	@$(BIN)/python -m pytest $(PYTEST_ARGUMENTS) --database mariadb $(TESTS_OF_DEPLOYMENTS)
 
 lint: $(VENV)/.installed-dev ## check style and types
 	@$(BIN)/ruff check .
