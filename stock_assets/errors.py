@@ -70,6 +70,14 @@ class InvalidRow(StorageError, ValueError):
     """A row that must not reach a table: a missing key, a value that is not finite."""
 
 
+class OutdatedRun(StorageError):
+    """A run that was ended, or would overwrite what a newer run has written."""
+
+
+class StepCrashed(StockAssetsError):
+    """The process of a step died: a signal, too little memory, a fault inside a library."""
+
+
 class NothingToRelease(StorageError, LookupError):
     """A bar that is to be released, and that nothing holds."""
 
