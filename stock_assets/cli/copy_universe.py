@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from stock_assets.cli.instance import only_runner, prepare
-from stock_assets.cli.launch import LAUNCH_TAG
+from stock_assets.cli.run_progress import LAUNCH_TAG
 from stock_assets.errors import ConfigurationError, StorageError
 from stock_assets.instance_storage.storage import unfinished_runs
 from stock_assets.settings import DATABASE_URL_VARIABLE, Settings

@@ -14,6 +14,8 @@ from stock_assets.storage.engine import create_engine, read_transaction
 from stock_assets_tests.commands import Workplace
 from stock_assets_tests.servers import PASSWORD, MariaDbServer
 
+pytestmark = pytest.mark.usefixtures("sqlite_alone")
+
 URL = "STOCK_ASSETS_DATABASE_URL"
 
 

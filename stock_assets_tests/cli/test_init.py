@@ -2,6 +2,7 @@
 
 from stock_assets.instance_storage.database import InstanceDatabase
 from stock_assets.instance_storage.tables import missing_parts, table_sets
+from stock_assets_tests import databases
 from stock_assets_tests.commands import Workplace
 
 DATABASES = ("stock_assets.db", "history/runs.db", "history/runs/index.db", "schedules/schedules.db")
@@ -10,13 +11,15 @@ VERSION_TABLES = {"stock_assets.db": "stock_assets_alembic_version"}
 
 def assert_sound(workplace: Workplace) -> None:
     """Nothing is missing, damaged or there twice."""
+    url = databases.database_url(workplace.folder)
     for database in DATABASES:
-        assert workplace.query("PRAGMA integrity_check", database) == [("ok",)]
+        if url is None:
+            assert workplace.query("PRAGMA integrity_check", database) == [("ok",)]
         versions = workplace.query(
             f"SELECT * FROM {VERSION_TABLES.get(database, 'alembic_version')}", database
         )
         assert len(versions) == 1
-    parts = table_sets(InstanceDatabase.choose(workplace.state, None))
+    parts = table_sets(InstanceDatabase.choose(workplace.state, url))
     assert [lack for tables in parts for lack in missing_parts(tables)] == []
 
 

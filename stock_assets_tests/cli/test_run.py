@@ -3,6 +3,9 @@
 import re
 from itertools import pairwise
 
+from sqlalchemy import make_url
+
+from stock_assets_tests import databases
 from stock_assets_tests.commands import Ended, Workplace
 
 INSTRUMENTS = ("jp_index", "jp_stock", "uk_fund", "gold", "us_index", "us10y")
@@ -84,7 +87,8 @@ def test_it_says_where_to_look_next(first_run: FirstRun) -> None:
     workplace, ended = first_run
     assert "make ui UNIVERSE=made_up\n" in ended.out
     assert f"make backfill FROM=2021-03-01 TO={LAST_DAY} UNIVERSE=made_up\n" in ended.out
-    assert f"sqlite:///{workplace.state / 'stock_assets.db'}\n" in ended.out
+    url = databases.database_url(workplace.folder) or f"sqlite:///{workplace.state / 'stock_assets.db'}"
+    assert f"  {make_url(url).render_as_string()}\n" in ended.out  # without the password
 
 
 def test_run_again_finds_nothing_to_do(finished: Workplace, first_run: FirstRun) -> None:
