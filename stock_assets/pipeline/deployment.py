@@ -93,15 +93,15 @@ class Deployment:
         published late belongs to a day after its session.
         """
         last = min(calendar.last for calendar in self.calendars.values())
-        return TradingDays.from_calendars(self._markets, self.universe.history_start, last, self.past_days)
+        return TradingDays.from_calendars(self.markets, self.universe.history_start, last, self.past_days)
 
     @cached_property
     def partition_days(self) -> TradingDays:
         """The trading days of the daily partitions, from ``start`` to ``end`` or as far as calendars go."""
-        return TradingDays.from_calendars(self._markets, self.universe.start, self.last_day, self.past_days)
+        return TradingDays.from_calendars(self.markets, self.universe.start, self.last_day, self.past_days)
 
     @property
-    def _markets(self) -> list[SessionCalendar]:
+    def markets(self) -> list[SessionCalendar]:
         """The calendars of what is predicted and held: exchange rates, say, make no day a trading day."""
         exchanges = sorted({instrument.exchange for instrument in self.universe.instruments})
         return [self.calendars[exchange] for exchange in exchanges]

@@ -14,8 +14,8 @@ from stock_assets_tests.made_up import CONFIG_DIR
 
 ALLOWED = (
     "allowed are twice-monthly, monthly, weekly, or five fields of numbers, names, lists, ranges and steps, "
-    "such as '0 9 1,15 * *'; every two weeks, and what is counted in trading days or from the end of a month, "
-    "no cron can say."
+    "such as '0 9 1,15 * *'; every two weeks, and what is counted in trading days or from the end of a "
+    "month, no cron can say."
 )
 ZONES = "is no time zone; allowed are names such as UTC, Asia/Seoul or America/New_York."
 SCHEDULE = "training: {schedule: '%s'}"

@@ -1,0 +1,175 @@
+"""Which cutoffs are to be trained: the schedule decides when, the universe's cutoffs decide what."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from cronsim import CronSim
+
+from stock_assets.alerts.alert import Alert
+from stock_assets.cutoffs import cutoffs_between, next_cutoff
+from stock_assets.pipeline.alerts import queue
+from stock_assets.pipeline.day_news import given_up
+from stock_assets.pipeline.deployment import Deployment
+from stock_assets.pipeline.freshness import days_looked_at, deadline_of
+from stock_assets.pipeline.run_attempts import RunStates, standing, unfinished
+from stock_assets.pipeline.trainings import Training, missing_trainings
+from stock_assets.storage.day_progress import day_states
+from stock_assets.storage.engine import read_transaction
+from stock_assets.storage.schedules import RunAttempt, read_attempts, write_attempts
+
+_TICK = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class TrainingDecision:
+    """What is to be trained.
+
+    Attributes
+    ----------
+    requests : tuple of (RunAttempt, Training)
+        Oldest cutoff first, each with the networks that it lacks.
+    finished : tuple of RunAttempt
+        Requests whose end was seen.
+    reason : str
+        Why nothing is requested; a line.
+    alerts : tuple of Alert
+    """
+
+    requests: tuple[tuple[RunAttempt, Training], ...] = ()
+    finished: tuple[RunAttempt, ...] = ()
+    reason: str = ""
+    alerts: tuple[Alert, ...] = ()
+
+
+def called_cutoffs(deployment: Deployment, now: datetime) -> list[date]:
+    """Return the cutoffs that the schedule has called for by now, in ascending order.
+
+    Each of its times calls for the newest cutoff that is not in the future then.
+    """
+    universe = deployment.universe
+    days = deployment.partition_days
+    if now.date() < days.first:
+        return []
+    last_day = now.date() if universe.end is None else min(now.date(), universe.end)
+    training = universe.operations.training
+    cron, zone = training.cron(universe.cutoffs), ZoneInfo(training.timezone)
+    called = []
+    for cutoff in cutoffs_between(universe.cutoffs, days.first, last_day):
+        begins = datetime.combine(cutoff, time(tzinfo=UTC))
+        ends = datetime.combine(next_cutoff(universe.cutoffs, cutoff), time(tzinfo=UTC))
+        at = next(CronSim(cron, (begins - _TICK).astimezone(zone))).astimezone(UTC)
+        if at < ends and at <= now:
+            called.append(cutoff)
+    return called
+
+
+def wanted_trainings(
+    deployment: Deployment, connection: sa.Connection, now: datetime
+) -> tuple[Training, ...]:
+    """Return the cutoffs to be trained, oldest first: those since the newest one that lacks no network.
+
+    As long as there is none, that is the newest cutoff alone: nobody wants all those of the past.
+    """
+    called = called_cutoffs(deployment, now)
+    missing = {training.cutoff: training for training in missing_trainings(deployment, connection, called)}
+    whole = [cutoff for cutoff in called if cutoff not in missing]
+    since = [cutoff for cutoff in called if cutoff > whole[-1]] if whole else called[-1:]
+    return tuple(missing[cutoff] for cutoff in since)
+
+
+def decide_trainings(
+    deployment: Deployment,
+    engine: sa.Engine,
+    now: datetime,
+    run_states: RunStates,
+    running: Collection[date] = (),
+) -> TrainingDecision:
+    """Decide which cutoffs are to be trained.
+
+    A cutoff is trained once the last trading day before it is there, or past its deadline.
+
+    Parameters
+    ----------
+    engine : Engine
+        It is only read from.
+    now : datetime
+        With a time zone.
+    run_states : callable
+        Asks Dagster.
+    running : collection of date
+        Cutoffs that a run which was started in another way is training.
+    """
+    now = now.astimezone(UTC)
+    operations = deployment.universe.operations
+    requests, finished, alerts, reasons = [], [], [], []
+    with read_transaction(engine) as connection:
+        trainings = {one.cutoff: one for one in wanted_trainings(deployment, connection, now)}
+        attempts = read_attempts(connection, "training", date.min)
+        states = run_states(unfinished(attempts))
+        by_cutoff = {cutoff: list(own) for cutoff, own in groupby(attempts, key=lambda one: one.day)}
+        looked_at = set(trainings) | {one.day for one in unfinished(attempts)}
+        for cutoff in sorted(looked_at):
+            why = _why_not_yet(deployment, connection, cutoff, now) if cutoff in trainings else None
+            wanted = cutoff in trainings and cutoff not in running and why is None
+            own = standing(
+                operations, "training", cutoff, by_cutoff.get(cutoff, []), states, now, wanted=wanted
+            )
+            finished += own.finished
+            if own.request is not None:
+                requests.append((own.request, trainings[cutoff]))
+            elif own.is_running or cutoff in running:
+                reasons.append(f"{cutoff} is being trained")
+            elif own.is_exhausted:
+                reasons.append(f"{cutoff} has used up its attempts of today")
+                alerts.append(given_up("training", cutoff, now, operations.attempts_a_day))
+            elif own.is_pausing:
+                reasons.append(f"{cutoff} failed and is tried again later")
+            elif why is not None:
+                reasons.append(why)
+    reason = "; ".join(reasons) or _all_trained(deployment, now)
+    return TrainingDecision(tuple(requests), tuple(finished), f"{reason}.", tuple(alerts))
+
+
+def record_trainings(engine: sa.Engine, decision: TrainingDecision, now: datetime) -> None:
+    """Write down what was decided, and queue what is to be said."""
+    queue(engine, decision.alerts, now)
+    attempts = (*decision.finished, *(request for request, _ in decision.requests))
+    if attempts:
+        with engine.begin() as connection:
+            write_attempts(connection, attempts)
+
+
+def _why_not_yet(
+    deployment: Deployment, connection: sa.Connection, cutoff: date, now: datetime
+) -> str | None:
+    """Return why a cutoff is not trained yet, or None: what it is to know must have been loaded."""
+    days = deployment.partition_days
+    before = days.between(days.first, cutoff - timedelta(days=1))
+    if not before:
+        return None
+    states = day_states(connection, before[0], before[-1])
+    never = [day for day in before if day not in states]
+    in_reach = days_looked_at(deployment, now)
+    older = [day for day in never if not in_reach or day < in_reach[0]]
+    if older:
+        return (
+            f"{cutoff} is not trained: {len(older)} trading days from {older[0]} to {older[-1]} were never "
+            "loaded, run `make run`"
+        )
+    last = before[-1]
+    state = states.get(last)
+    if (state is None or state.state == "waiting") and now < deadline_of(deployment, last):
+        until = f"{deadline_of(deployment, last):%Y-%m-%d %H:%M} UTC"
+        return f"{cutoff} is trained once {last} is complete, or at {until}"
+    return None
+
+
+def _all_trained(deployment: Deployment, now: datetime) -> str:
+    called = called_cutoffs(deployment, now)
+    if not called:
+        return "The schedule has called for no cutoff yet"
+    return f"The cutoff {called[-1]}, the last one that the schedule has called for, is trained"
