@@ -1,6 +1,6 @@
 """Dagster's MySQL event log with batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from dagster import EventLogEntry
@@ -27,7 +27,8 @@ _MAX_STATEMENT_CHARACTERS = 1_000_000
 class BatchedMySQLEventLogStorage(BatchedEventLogStorage, PatientMySQLStorage, MySQLEventLogStorage):
     """Dagster's MySQL event log that writes a batch in one transaction and waits for a server that is away.
 
-    A batch that a killed process or a lost connection interrupts leaves nothing. Dagster hands over batches
+    A batch, or a single event with what is noted of its asset, that a killed process or a lost connection
+    interrupts leaves nothing. Dagster hands over batches
     of several assets sorted by asset, so that batches written at once lock the assets' rows in one order.
 
     Parameters
@@ -43,14 +44,43 @@ class BatchedMySQLEventLogStorage(BatchedEventLogStorage, PatientMySQLStorage, M
 
     def write_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store the events in one transaction; once more if the server was lost or broke a deadlock by it."""
+        write = super().write_batch
+        self._store_once(events[0], lambda: write(events))
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event in one transaction, where the stock storage takes two; once more likewise."""
+        store = super().store_event
+
+        def store_in_one_transaction() -> None:
+            with self.index_connection() as connection:
+                self._batch.connection = connection
+                try:
+                    store(event)
+                finally:
+                    self._batch.connection = None
+
+        self._store_once(event, store_in_one_transaction)
+
+    @contextmanager
+    def run_connection(self, run_id: str | None = None) -> Iterator[Connection]:
+        """Give a connection to the table of events: within a transaction of one or more events, theirs."""
+        joined: Connection | None = getattr(self._batch, "connection", None)
+        if joined is not None:
+            yield joined
+        else:
+            with super().run_connection(run_id) as connection:
+                yield connection
+
+    def _store_once(self, event: EventLogEntry, store: Callable[[], None]) -> None:
+        """Store what ``event`` is part of, all or nothing, and once more if it was lost."""
         try:
-            super().write_batch(events)
+            store()
         except DBAPIError as error:
             if not (is_server_away(error) or is_deadlock(error)):
                 raise
             # A connection that is lost while it commits does not tell whether it did. One event tells of all.
-            if not self._is_stored(events[0]):
-                super().write_batch(events)
+            if not self._is_stored(event):
+                store()
 
     def _is_stored(self, event: EventLogEntry) -> bool:
         table, row = SqlEventLogStorageTable, self._event_to_row(event)

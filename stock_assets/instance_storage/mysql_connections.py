@@ -4,10 +4,12 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import datetime
 from weakref import WeakSet
 
 import mysql.connector
 import sqlalchemy as sa
+from dagster import DagsterEvent
 from dagster_mysql import MySQLRunStorage, MySQLScheduleStorage
 from dagster_mysql.utils import DagsterMySQLException, mysql_isolation_level
 from mysql.connector import errorcode
@@ -77,6 +79,17 @@ class PatientMySQLRunStorage(PatientMySQLStorage, MySQLRunStorage):
     def connect(self, run_id: str | None = None) -> AbstractContextManager[Connection]:
         """Give a connection with an open transaction."""
         return patiently(super().connect)
+
+    def handle_run_event(
+        self, run_id: str, event: DagsterEvent, update_timestamp: datetime | None = None
+    ) -> None:
+        """Note the status that an event gives a run; once more, which changes nothing, if it was lost."""
+        try:
+            super().handle_run_event(run_id, event, update_timestamp)
+        except DBAPIError as error:
+            if not (is_server_away(error) or is_deadlock(error)):
+                raise
+            super().handle_run_event(run_id, event, update_timestamp)
 
 
 class PatientMySQLScheduleStorage(PatientMySQLStorage, MySQLScheduleStorage):

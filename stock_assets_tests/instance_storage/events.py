@@ -48,6 +48,11 @@ def step_start(**entry: object) -> dg.EventLogEntry:
     return _entry("STEP_START", None, **entry)
 
 
+def run_success() -> DagsterEvent:
+    """Return the event of a run that has succeeded, as its storage is told it."""
+    return DagsterEvent("PIPELINE_SUCCESS", JOB, message="Finished.")
+
+
 def _entry(
     event_type: str, data: object, *, run_id: str = RUN_ID, timestamp: float = 1_640_995_200.5
 ) -> dg.EventLogEntry:

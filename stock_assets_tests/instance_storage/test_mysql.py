@@ -142,6 +142,63 @@ def test_a_connection_lost_at_any_statement_costs_a_retry(
     assert _without_ids(stored_rows(log)) == _without_ids(stored_rows(stock))
 
 
+@pytest.mark.parametrize(
+    ("position", "event"),
+    [(position, BATCH[1]) for position in range(3)] + [(position, BATCH[3]) for position in range(2)],
+)
+def test_a_connection_lost_at_any_statement_of_an_event_costs_a_retry(
+    log: BatchedMySQLEventLogStorage, stock: MySQLEventLogStorage, position: int, event: dg.EventLogEntry
+) -> None:
+    seen = 0
+
+    def kill_once(connection: sa.Connection, _: str) -> None:
+        nonlocal seen
+        if seen == position:
+            seen += 1
+            kill(connection)
+        else:
+            seen += connection.engine.pool is log._engine.pool
+
+    log.store_event(BATCH[0])  # so that what Dagster asks once of its tables has been asked
+    with before_each_statement(kill_once):
+        log.store_event(event)
+    assert seen > position, "the event has fewer statements"
+    store_in_stock(stock, [BATCH[0], event])
+    assert _without_ids(stored_rows(log)) == _without_ids(stored_rows(stock))
+
+
+def test_an_event_whose_commit_was_not_answered_is_not_stored_twice(log: BatchedMySQLEventLogStorage) -> None:
+    def commit_and_lose_the_answer(connection: sa.Connection) -> None:
+        connection.connection.commit()
+        raise DBAPIError("COMMIT", None, mysql.connector.Error(errno=errorcode.CR_SERVER_LOST))
+
+    with at_the_first_commit_of_a_batch(commit_and_lose_the_answer):
+        log.store_event(BATCH[1])
+    assert [len(stored_rows(log)[name]) for name in ("event_logs", "asset_keys", "asset_event_tags")] == [
+        1,
+        1,
+        1,
+    ]
+
+
+def test_a_runs_status_is_noted_though_the_commit_was_not_answered(log: BatchedMySQLEventLogStorage) -> None:
+    runs = PatientMySQLRunStorage(log.mysql_url)
+    run = dg.DagsterRun(job_name="daily", status=dg.DagsterRunStatus.STARTED)
+    runs.add_run(run)
+    lost: list[bool] = []
+
+    def lose(connection: sa.Connection) -> None:
+        if not lost:
+            lost.append(True)
+            kill(connection)
+
+    with before_each_commit(lose):
+        runs.handle_run_event(run.run_id, events.run_success())
+    (stored,) = runs.get_runs(dg.RunsFilter(run_ids=[run.run_id]))
+    runs.delete_run(run.run_id)
+    assert lost and stored.status is dg.DagsterRunStatus.SUCCESS
+
+
 @contextmanager
 def at_the_first_commit_of_a_batch(act: Callable[[sa.Connection], None]) -> Iterator[None]:
     """Call ``act`` before the first commit of a transaction that wrote events."""
