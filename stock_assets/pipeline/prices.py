@@ -22,6 +22,7 @@ from stock_assets.storage.days import write_days
 from stock_assets.storage.engine import read_transaction
 from stock_assets.storage.findings import read_findings, replace_findings
 from stock_assets.storage.held_bars import released_sessions
+from stock_assets.storage.lost_connections import again_if_lost
 from stock_assets.storage.prices import AppendedBars, append_bars, read_bars
 
 #: Calendar days that certainly hold the sessions that the quality checks look back on.
@@ -86,6 +87,7 @@ class DaysReport:
     corrections: tuple[Correction, ...]
 
 
+@again_if_lost
 def load_history(
     deployment: Deployment,
     engine: sa.Engine,
@@ -142,6 +144,7 @@ def load_history(
     return HistoryReport(answer.source, answer.silent, stored, report.findings, corrections)
 
 
+@again_if_lost
 def load_days(
     deployment: Deployment,
     engine: sa.Engine,
