@@ -4,7 +4,7 @@ PYTHON ?= python3
 UNIVERSE ?= sample
 PYTEST_ARGUMENTS ?= -n auto
 # The parts that work on a whole deployment's tables; tests of storage itself always run on both databases.
-TESTS_OF_DEPLOYMENTS := $(addprefix stock_assets_tests/,pipeline defs cli)
+TESTS_OF_DEPLOYMENTS := $(addprefix stock_assets_tests/,pipeline defs cli/test_init.py cli/test_run.py cli/test_backfill.py)
 VENV := .venv
 BIN := $(VENV)/bin
 

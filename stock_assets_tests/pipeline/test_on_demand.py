@@ -121,7 +121,8 @@ def test_the_frame_has_a_row_an_instrument_in_the_order_asked_for(finished_world
 def test_nothing_is_written(world: World, tmp_path: Path) -> None:
     copy = shutil.copy(artifact(world, "gold", FIRST), tmp_path / "network.pt")
     tables, artifacts = everything(world), files(world.folder)
-    bytes_before = Path(str(world.engine.url.database)).read_bytes()
+    file = Path(str(world.engine.url.database))  # on a server there is none
+    bytes_before = file.read_bytes() if file.is_file() else b""
     ask(world)
     ask(world, model=model_id(world, "gold", FIRST))
     ask(world, artifact=copy)
@@ -129,7 +130,7 @@ def test_nothing_is_written(world: World, tmp_path: Path) -> None:
     with pytest.raises(NotPredictable):
         ask(world, SATURDAY)
     assert everything(world) == tables and files(world.folder) == artifacts
-    assert Path(str(world.engine.url.database)).read_bytes() == bytes_before
+    assert (file.read_bytes() if file.is_file() else b"") == bytes_before
     assert len(tables) > 8 and tables["stage1_predictions"] and tables["outcomes"]
 
 

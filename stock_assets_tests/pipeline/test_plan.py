@@ -91,8 +91,8 @@ def test_days_with_an_asset_that_is_not_settled_are_computed_again(up_to_date: W
         ("DELETE FROM outcomes", "2021-02-17", "stage1_prediction/gold"),
         ("UPDATE outcomes SET status = 'waiting'", "2021-02-19", "portfolio_weights/alpha"),
         ("UPDATE outcomes SET status = 'no_model'", "2021-02-22", "%"),
-        ("UPDATE outcomes SET status = 'refused', rows = 0", "2021-02-24", "portfolio_weights/alpha"),
-        ("UPDATE outcomes SET status = 'closed', rows = 0", "2021-02-25", "%"),
+        ("UPDATE outcomes SET status = 'refused', `rows` = 0", "2021-02-24", "portfolio_weights/alpha"),
+        ("UPDATE outcomes SET status = 'closed', `rows` = 0", "2021-02-25", "%"),
     ]
     with up_to_date.engine.begin() as connection:
         for change, day, asset in changes:

@@ -111,7 +111,7 @@ def test_what_was_refused_is_tried_again_once_it_may_succeed(world: World) -> No
 def test_a_new_network_reopens_what_was_refused(world: World) -> None:
     with world.engine.begin() as connection:
         connection.exec_driver_sql(
-            f"UPDATE outcomes SET status = 'refused', rows = 0 WHERE date = '{LAST}' AND asset LIKE '%gold'"
+            f"UPDATE outcomes SET status = 'refused', `rows` = 0 WHERE date = '{LAST}' AND asset LIKE '%gold'"
         )
     assert LAST not in sum(world.plan().daily_runs, ())
     with world.engine.begin() as connection:
