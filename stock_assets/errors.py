@@ -108,3 +108,7 @@ class InvalidWeights(StockAssetsError, ValueError):
 
 class SolveFailed(StockAssetsError, ArithmeticError):
     """A portfolio problem that the solver did not solve; its last iterate is no portfolio."""
+
+
+class AlertNotSent(StockAssetsError):
+    """A message that Slack has not taken, with what to do."""

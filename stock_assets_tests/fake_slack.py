@@ -262,8 +262,8 @@ def fake_slack() -> Iterator[FakeSlack]:
             self.close_connection = True
             self.connection.close()
 
-        def log_message(self, *_args: object) -> None:
-            pass
+        def log_message(self, *_: object) -> None:
+            """Say nothing on the terminal."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

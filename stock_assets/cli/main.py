@@ -173,6 +173,16 @@ def collect_headlines() -> None:
     collect_or_fail(*open_prepared())
 
 
+@main.command("send-test-alert")
+@_sentences
+def send_test_alert() -> None:
+    """Send a message to Slack that shows that alerts arrive."""
+    from stock_assets.cli.alerts import send_trial
+    from stock_assets.settings import Settings
+
+    send_trial(Settings.from_environment())
+
+
 @main.command("accept-bar")
 @click.argument("instrument")
 @click.argument("session")

@@ -6,7 +6,7 @@ Whoever queues touches no network, so that a Slack that is down delays and fails
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -92,12 +92,20 @@ def queue(
         return ()
     with engine.begin() as connection:
         new = queue_alerts(connection, alerts, now)
-        beats = [replace(alert, details=None, picture=None) for alert in new if alert.kind == "all_complete"]
-        queue_alerts(connection, beats, now, "heartbeat")
+        queue_alerts(connection, [one for one in new if one.kind == "all_complete"], now, "heartbeat")
     for alert in new:
         link = f" {alert.link}" if alert.link else ""
         logger.log(_LEVELS.get(alert.kind, logging.INFO), "%s%s", alert.text, link)
     return new
+
+
+def queue_heartbeat(engine: sa.Engine, alert: Alert, now: datetime) -> None:
+    """Put an alert into the outbox of the heartbeat alone, as on a day without trading.
+
+    ``queue`` does so itself for each ``all_complete``.
+    """
+    with engine.begin() as connection:
+        queue_alerts(connection, [alert], now, "heartbeat")
 
 
 def deliver(
