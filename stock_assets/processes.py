@@ -118,7 +118,7 @@ def end_with_parent() -> None:
     """
     parent = parent_process()
     if parent is not None:
-        faulthandler.enable()
+        faulthandler.enable(all_threads=False)
         threading.Thread(target=_end_after, args=(parent.sentinel,), name="parent", daemon=True).start()
 
 

@@ -32,7 +32,8 @@ LIBRARIES = {
     "yfinance": {"market_data"},
     "curl_cffi": {"market_data"},
     "rich": {"cli"},
-    "slack_sdk": {"doctor"},
+    "slack_sdk": {"alerts", "doctor"},
+    "dagster_slack": {"defs"},
     "click": {"cli"},
 }
 
@@ -44,6 +45,8 @@ PARTS = {
     "errors": set(),
     "config": {"calendars", "cutoffs", "session_overrides", "session_tables"},
     "settings": set(),
+    "alerts": {"settings"},
+    "processes": set(),
     "cutoffs": set(),
     "own_calendars": set(),
     "session_tables": {"own_calendars"},
@@ -52,16 +55,18 @@ PARTS = {
     "calendars": {"session_tables", "session_overrides"},
     "trading_days": {"calendars", "session_tables"},
     "market_data": {"calendars", "settings", "trading_days"},
-    "storage": {"market_data"},
+    "storage": {"alerts", "market_data", "processes"},
     "headlines": set(),
     "learning": set(),
     "stage1": {"learning", "market_data"},
     "portfolio": {"learning", "market_data"},
     "pictures": set(),
-    "instance_storage": {"settings"},
-    "pipeline": {"calendars", "cutoffs", "past_days", "settings", "trading_days"} | DOMAIN | {"storage"},
-    "defs": {"cutoffs", "pictures", "pipeline", "storage"} | DOMAIN,
-    "definitions": set(),
+    "instance_storage": {"processes", "settings", "storage"},
+    "pipeline": {"alerts", "calendars", "cutoffs", "past_days", "settings", "trading_days"}
+    | DOMAIN
+    | {"storage"},
+    "defs": {"alerts", "cutoffs", "pictures", "pipeline", "processes", "storage"} | DOMAIN,
+    "definitions": {"processes"},
     "doctor": {
         "calendars",
         "headlines",
@@ -74,6 +79,7 @@ PARTS = {
         "storage",
     },
     "cli": {
+        "alerts",
         "cutoffs",
         "definitions",
         "defs",
@@ -81,6 +87,7 @@ PARTS = {
         "instance_storage",
         "pictures",
         "pipeline",
+        "processes",
         "settings",
         "storage",
     },
@@ -232,8 +239,8 @@ def test_a_module_of_definitions_has_one_function_that_lists_them_all() -> None:
 def test_every_test_package_mirrors_a_package() -> None:
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     mirrored = {path.parent.name for path in TESTS.glob("*/__init__.py")}
-    # The browser's tests mirror no package: they look at all of them together.
-    assert mirrored - {"ui"} <= packages
+    # The browser's tests and those of live universes mirror no package: they look at all of them together.
+    assert mirrored - {"ui", "end_to_end"} <= packages
     for folder in TESTS.iterdir():
         if folder.is_dir() and list(folder.glob("test_*.py")):
             assert folder.name in mirrored, f"{folder} has tests and no __init__.py"

@@ -2,11 +2,13 @@
 
 import fcntl
 import os
-import shutil
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stock_assets.config.operations import Operations
 from stock_assets.errors import ConfigurationError, StorageError
 from stock_assets.pipeline.deployment import Deployment, open_deployment
 from stock_assets.settings import PROJECT_ROOT, Settings
@@ -36,10 +38,23 @@ def prepare() -> Deployment:
     deployment = open_deployment(settings)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     with _locked(settings, "init.lock", wait=True):
-        shutil.copyfile(PROJECT_ROOT / INSTANCE_FILE, settings.state_dir / INSTANCE_FILE)
+        write_instance_file(settings.state_dir / INSTANCE_FILE, deployment.universe.operations)
         upgrade(create_engine(settings.database_url), deployment.universe.name)
         initialize(settings)
     return deployment
+
+
+def write_instance_file(path: Path, operations: Operations) -> None:
+    """Write the project's ``dagster.yaml`` with the limits of a universe filled in."""
+    text = (PROJECT_ROOT / INSTANCE_FILE).read_text(encoding="utf-8")
+    for key, value in {
+        "max_concurrent_runs": operations.concurrent_runs,
+        "max_runtime_seconds": int(operations.run_time_limit.total_seconds()),
+    }.items():
+        text, found = re.subn(rf"^(\s+{key}:) \d+", rf"\g<1> {value}", text, flags=re.MULTILINE)
+        if found != 1:
+            raise ConfigurationError(f"{INSTANCE_FILE} has {found} lines with {key}: NUMBER; one is needed.")
+    path.write_text(text, encoding="utf-8")
 
 
 def open_prepared() -> "tuple[Deployment, sa.Engine]":

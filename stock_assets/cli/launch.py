@@ -13,19 +13,23 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
+from socket import gethostname
 
 import dagster as dg
 from rich.console import Console
 
 from stock_assets.cli.interruption import noted_signals
 from stock_assets.cli.run_progress import LAUNCH_TAG, RunProgress, root_error, was_interrupted
-from stock_assets.cli.step_processes import end_with_the_command
 from stock_assets.defs.jobs import DAILY_JOB, HISTORY_JOB, TRAINING_JOB
 from stock_assets.errors import StockAssetsError
+from stock_assets.instance_storage.run_launcher import STOPPED
+from stock_assets.settings import Settings
 
 #: By this tag the page of a job finds its runs: Dagster's name for the definitions of a module, and the
 #: location's name in workspace.yaml.
 _REPOSITORY_TAG = {".dagster/repository": "__repository__@stock_assets"}
+#: The daemon starts no run again that a command line has started: the same command goes on from there.
+_NOT_RETRIED = {"dagster/max_retries": "0"}
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _KEPT = "what was finished is kept, and the same command goes on from there."
 _KILLED = "The command that started this run is gone; it was killed or lost its terminal."
@@ -109,7 +113,7 @@ def launch(instance: dg.DagsterInstance, spec: Launch, console: Console, log: Pa
                     dg.reconstructable(_JOBS[spec.job]),
                     instance=instance,
                     run_config=config,
-                    tags={LAUNCH_TAG: mark, **_REPOSITORY_TAG, **spec.tags},
+                    tags={LAUNCH_TAG: mark, **_NOT_RETRIED, **_REPOSITORY_TAG, **spec.tags},
                     asset_selection=[dg.AssetKey(list(key)) for key in spec.assets] or None,
                 )
         except BaseException:
@@ -125,7 +129,8 @@ def launch(instance: dg.DagsterInstance, spec: Launch, console: Console, log: Pa
 def fail_abandoned_runs(instance: dg.DagsterInstance, reason: str = _KILLED) -> int:
     """Mark runs as failed that a command line, such as one that was killed, left behind; return how many.
 
-    Only the holder of the runner's lock may call this: no other command line has a run then.
+    Only the holder of the runner's lock may call this: no other command line of this host has a run then.
+    One of another host, with the same database, may have.
     """
     unfinished = [
         dg.DagsterRunStatus.NOT_STARTED,
@@ -133,7 +138,11 @@ def fail_abandoned_runs(instance: dg.DagsterInstance, reason: str = _KILLED) -> 
         dg.DagsterRunStatus.STARTED,
         dg.DagsterRunStatus.CANCELING,
     ]
-    runs = [run for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)) if LAUNCH_TAG in run.tags]
+    runs = [
+        run
+        for run in instance.get_runs(dg.RunsFilter(statuses=unfinished))
+        if LAUNCH_TAG in run.tags and not _lives_elsewhere(run.run_id)
+    ]
     for run in runs:
         instance.report_run_failed(run, reason)
     return len(runs)
@@ -158,7 +167,6 @@ _JOBS = {HISTORY_JOB: history_job, DAILY_JOB: daily_job, TRAINING_JOB: training_
 
 
 def _job(name: str) -> dg.JobDefinition:
-    end_with_the_command()
     return _definitions().resolve_job_def(name)
 
 
@@ -182,6 +190,15 @@ def _stderr_to(path: Path) -> Iterator[None]:
         sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def _lives_elsewhere(run_id: str) -> bool:
+    from stock_assets.storage.engine import create_engine, read_transaction
+    from stock_assets.storage.run_workers import find_worker
+
+    with read_transaction(create_engine(Settings.from_environment().database_url)) as connection:
+        worker = find_worker(connection, run_id)
+    return worker is not None and worker.process.host != gethostname() and worker.heartbeat_age < STOPPED
 
 
 def _failure(instance: dg.DagsterInstance, run_id: str, title: str) -> str:

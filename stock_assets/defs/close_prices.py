@@ -8,6 +8,7 @@ from pydantic import Field
 from stock_assets.defs.calendar_check import CALENDAR_CHECKS, calendar_check
 from stock_assets.defs.columns import BAR_COLUMNS
 from stock_assets.defs.descriptions import CLOSE_PRICES, PRICE_CHECKS
+from stock_assets.defs.failures import repeats_what_may_pass, step_retries
 from stock_assets.defs.partitions import DAILY_BACKFILL, daily_partitions
 from stock_assets.defs.resources import DatabaseResource
 from stock_assets.pipeline.deployment import Deployment, current_deployment
@@ -30,6 +31,7 @@ def close_prices_asset(deployment: Deployment) -> dg.AssetsDefinition:
         key="close_prices",
         group_name="prices",
         partitions_def=daily_partitions(deployment),
+        retry_policy=step_retries(deployment),
         backfill_policy=DAILY_BACKFILL,
         deps=["price_history"],
         kinds={"pandas"},
@@ -41,6 +43,7 @@ def close_prices_asset(deployment: Deployment) -> dg.AssetsDefinition:
             for name, description in (PRICE_CHECKS | CALENDAR_CHECKS).items()
         ],
     )
+    @repeats_what_may_pass
     def close_prices(
         context: dg.AssetExecutionContext, config: PriceLoading, database: DatabaseResource
     ) -> dg.MaterializeResult:

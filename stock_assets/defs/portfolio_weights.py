@@ -8,6 +8,7 @@ from stock_assets.config.base_currency import currency_sentence
 from stock_assets.config.portfolios import PORTFOLIO_MODELS, PortfolioModel
 from stock_assets.defs.columns import WEIGHT_COLUMNS
 from stock_assets.defs.descriptions import PORTFOLIO_WEIGHTS
+from stock_assets.defs.failures import repeats_what_may_pass, step_retries
 from stock_assets.defs.partitions import DAILY_BACKFILL, daily_partitions, newest_cutoff
 from stock_assets.defs.resources import DatabaseResource
 from stock_assets.pipeline.deployment import Deployment, current_deployment
@@ -31,6 +32,7 @@ def portfolio_weights_asset(deployment: Deployment, model: PortfolioModel) -> dg
         key=["portfolio_weights", model],
         group_name="portfolios",
         partitions_def=daily_partitions(deployment),
+        retry_policy=step_retries(deployment),
         backfill_policy=DAILY_BACKFILL,
         deps=portfolio_deps(deployment, model),
         kinds={"pytorch"} if model == "sharpe_net" else {"skfolio"},
@@ -38,6 +40,7 @@ def portfolio_weights_asset(deployment: Deployment, model: PortfolioModel) -> dg
         description=f"{PORTFOLIO_WEIGHTS[model]}\n\n{currency_sentence(deployment.universe)}",
         metadata={"dagster/column_schema": WEIGHT_COLUMNS},
     )
+    @repeats_what_may_pass
     def portfolio_weights(context: dg.AssetExecutionContext, database: DatabaseResource) -> None:
         from stock_assets.defs.daily_metadata import add_weights_metadata
         from stock_assets.pipeline.portfolios import weigh_days

@@ -7,6 +7,7 @@ import dagster as dg
 from stock_assets.config.base_currency import currency_of_returns
 from stock_assets.defs.columns import MODEL_COLUMNS
 from stock_assets.defs.descriptions import SHARPE_NET_MODEL
+from stock_assets.defs.failures import repeats_what_may_pass, step_retries
 from stock_assets.defs.partitions import cutoff_partitions, days_before_cutoff
 from stock_assets.defs.resources import DatabaseResource
 from stock_assets.pipeline.deployment import Deployment, current_deployment
@@ -19,6 +20,7 @@ def sharpe_net_model_asset(deployment: Deployment) -> dg.AssetsDefinition:
         key="sharpe_net_model",
         group_name="portfolios",
         partitions_def=cutoff_partitions(deployment),
+        retry_policy=step_retries(deployment),
         backfill_policy=dg.BackfillPolicy.multi_run(1),
         deps=[
             dg.AssetDep("price_history"),
@@ -29,6 +31,7 @@ def sharpe_net_model_asset(deployment: Deployment) -> dg.AssetsDefinition:
         description=SHARPE_NET_MODEL.format(currency=currency_of_returns(deployment.universe)),
         metadata={"dagster/column_schema": MODEL_COLUMNS},
     )
+    @repeats_what_may_pass
     def sharpe_net_model(
         context: dg.AssetExecutionContext, database: DatabaseResource
     ) -> dg.MaterializeResult:

@@ -6,6 +6,7 @@ import dagster as dg
 
 from stock_assets.defs.columns import MODEL_COLUMNS
 from stock_assets.defs.descriptions import STAGE1_MODEL
+from stock_assets.defs.failures import repeats_what_may_pass, step_retries
 from stock_assets.defs.partitions import cutoff_partitions, days_before_cutoff
 from stock_assets.defs.resources import DatabaseResource
 from stock_assets.pipeline.deployment import Deployment, current_deployment
@@ -18,6 +19,7 @@ def stage1_model_asset(deployment: Deployment, instrument: str) -> dg.AssetsDefi
         key=["stage1_model", instrument],
         group_name="stage1_models",
         partitions_def=cutoff_partitions(deployment),
+        retry_policy=step_retries(deployment),
         backfill_policy=dg.BackfillPolicy.multi_run(1),
         deps=[
             dg.AssetDep("price_history"),
@@ -28,6 +30,7 @@ def stage1_model_asset(deployment: Deployment, instrument: str) -> dg.AssetsDefi
         description=STAGE1_MODEL.format(name=deployment.universe.instrument(instrument).name),
         metadata={"dagster/column_schema": MODEL_COLUMNS},
     )
+    @repeats_what_may_pass
     def stage1_model(context: dg.AssetExecutionContext, database: DatabaseResource) -> dg.MaterializeResult:
         # torch and matplotlib are imported by the step that trains, and by nothing that only looks.
         from stock_assets.defs.training_metadata import epoch_logger, stage1_metadata

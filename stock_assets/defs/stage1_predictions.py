@@ -11,6 +11,7 @@ import dagster as dg
 
 from stock_assets.defs.columns import PREDICTION_COLUMNS
 from stock_assets.defs.descriptions import STAGE1_PREDICTION
+from stock_assets.defs.failures import repeats_what_may_pass, step_retries
 from stock_assets.defs.partitions import DAILY_BACKFILL, daily_partitions, newest_cutoff
 from stock_assets.defs.resources import DatabaseResource
 from stock_assets.pipeline.deployment import Deployment, current_deployment
@@ -44,8 +45,10 @@ def prediction_assets(deployment: Deployment) -> dg.AssetsDefinition:
         name="stage1_predictions",
         specs=[prediction_spec(deployment, name) for name in deployment.universe.instrument_ids],
         can_subset=True,
+        retry_policy=step_retries(deployment),
         backfill_policy=DAILY_BACKFILL,
     )
+    @repeats_what_may_pass
     def stage1_predictions(
         context: dg.AssetExecutionContext, database: DatabaseResource
     ) -> Iterator[dg.MaterializeResult]:

@@ -7,11 +7,14 @@
         module: stock_assets.instance_storage
         class: InstanceStorage
 
+Beside it stands the launcher of runs that knows whether they still live, `RunLauncher`.
+
 `initialize` creates or migrates the tables in one step before any of those processes starts.
 """
 
 from stock_assets.instance_storage.initialization import initialize
 from stock_assets.instance_storage.inspection import inspect_tables
+from stock_assets.instance_storage.run_launcher import RunLauncher
 from stock_assets.instance_storage.storage import InstanceStorage
 
-__all__ = ["InstanceStorage", "initialize", "inspect_tables"]
+__all__ = ["InstanceStorage", "RunLauncher", "initialize", "inspect_tables"]

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import cast
 
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
@@ -45,3 +46,11 @@ class BatchedSqliteEventLogStorage(BatchedEventLogStorage, SqliteEventLogStorage
             # Nobody else writes to the file until this transaction ends, so the ids follow each other.
             last_id = index.execute(text("SELECT last_insert_rowid()")).scalar_one()
             yield index, range(last_id - len(rows) + 1, last_id + 1)
+
+    def delete_events(self, run_id: str) -> None:
+        """Delete a run's events, and its file, which the stock storage leaves behind empty."""
+        super().delete_events(run_id)
+        with self._db_lock:
+            for ending in ("", "-wal", "-shm"):
+                Path(f"{self.path_for_shard(run_id)}{ending}").unlink(missing_ok=True)
+            self._initialized_dbs.discard(run_id)

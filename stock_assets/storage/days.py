@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from stock_assets.storage.partitions import delete_days, insert_rows, select_days
 from stock_assets.storage.rows import read_frame, to_records
+from stock_assets.storage.run_workers import fence_days
 from stock_assets.storage.schema import days as days_table
 
 
@@ -33,10 +34,13 @@ def write_days(
     ------
     InvalidRow
         For another state, or a day that occurs twice.
+    OutdatedRun
+        If a newer run has written one of the rows, or the run was ended.
     """
     constants = {"completed_at": None, "computed_at": computed_at, "run_id": run_id}
     records = to_records(states, days_table, constants)
     written = [record["date"] for record in records]
+    fence_days(connection, run_id, days_table.c.date, written)
     stored = {
         row["date"]: row for row in select_days(connection, sa.select(days_table), days_table.c.date, written)
     }

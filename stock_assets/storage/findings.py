@@ -14,6 +14,7 @@ from stock_assets.storage.partitions import (
     select_days,
 )
 from stock_assets.storage.rows import Record, read_frame, to_records
+from stock_assets.storage.run_workers import fence_days
 from stock_assets.storage.schema import findings as findings_table
 
 _Key = tuple[str, dt.date, str]
@@ -53,25 +54,23 @@ def replace_findings(
     ------
     InvalidRow
         For another severity, a finding of another day or instrument, or a bar and kind that occur twice.
+    OutdatedRun
+        If a newer run has written one of the rows, or the run was ended.
     """
     checked, own = plain_dates(days), set(instruments)
     table = findings_table
     records = to_records(findings, table, {"run_id": run_id, "found_at": found_at})
     refuse_others(records, table.c.trading_day, set(checked))
     refuse_others(records, table.c.instrument, own)
+    replaced = (table.c.released_at.is_(None), table.c.instrument.in_(sorted(own)))
+    fence_days(connection, run_id, table.c.trading_day, checked, *replaced)
     stored = _stored(connection, checked, records)
     released = {key for key, row in stored.items() if row["released_at"] is not None}
     new = [record for record in records if _key_of(record) not in released]
     for record in new:
         if _key_of(record) in stored:
             record["found_at"] = stored[_key_of(record)]["found_at"]
-    delete_days(
-        connection,
-        table.c.trading_day,
-        checked,
-        table.c.released_at.is_(None),
-        table.c.instrument.in_(sorted(own)),
-    )
+    delete_days(connection, table.c.trading_day, checked, *replaced)
     _delete_moved(connection, stored, new, checked)
     insert_rows(connection, table, new)
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from stock_assets.storage.column_types import Json
 from stock_assets.storage.partitions import insert_rows, plain_dates
 from stock_assets.storage.rows import to_records
+from stock_assets.storage.run_workers import fence_run
 from stock_assets.storage.schema import models as models_table
 
 ModelKind = Literal["stage1", "sharpe_net"]
@@ -64,9 +65,12 @@ def register_model(connection: sa.Connection, model: ModelRecord) -> None:
     ------
     InvalidRow
         For an infinite metric, or a value that the table cannot hold in another way.
+    OutdatedRun
+        If the run was ended. A model is named by what is in it, so that no run overwrites another one's.
     """
     fields = {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}
     records = to_records(pd.DataFrame([fields]).astype("object"), models_table)
+    fence_run(connection, model.run_id)
     connection.execute(sa.delete(models_table).where(models_table.c.model_id == model.model_id))
     insert_rows(connection, models_table, records)
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from stock_assets.storage.partitions import delete_days, insert_rows
 from stock_assets.storage.rows import read_frame, to_records
+from stock_assets.storage.run_workers import fence_days
 from stock_assets.storage.schema import outcomes as outcomes_table
 
 
@@ -33,11 +34,14 @@ def write_outcomes(
     ------
     InvalidRow
         For another status, or a day and asset that occur twice.
+    OutdatedRun
+        If a newer run has written one of the rows, or the run was ended.
     """
     table = outcomes_table
     records = to_records(outcomes, table, {"computed_at": computed_at, "run_id": run_id})
     for asset in sorted({record["asset"] for record in records}):
         days = [record["date"] for record in records if record["asset"] == asset]
+        fence_days(connection, run_id, table.c.date, days, table.c.asset == asset)
         delete_days(connection, table.c.date, days, table.c.asset == asset)
     insert_rows(connection, table, records)
 

@@ -14,6 +14,7 @@ from stock_assets.storage.partitions import (
     select_days,
 )
 from stock_assets.storage.rows import read_frame, to_records
+from stock_assets.storage.run_workers import fence_days
 from stock_assets.storage.schema import stage1_predictions
 
 #: What makes it the same prediction: ``live`` survives as long as none of these changes.
@@ -53,12 +54,16 @@ def replace_predictions(
     ------
     InvalidRow
         For a prediction that is not finite, one of another day or instrument, or a key that occurs twice.
+    OutdatedRun
+        If a newer run has written one of the rows, or the run was ended.
     """
     written, predicted = plain_dates(days), set(instruments)
     table = stage1_predictions
     records = to_records(predictions, table, {"computed_at": computed_at, "run_id": run_id})
     refuse_others(records, table.c.date, set(written))
     refuse_others(records, table.c.instrument, predicted)
+    own = table.c.instrument.in_(sorted(predicted))
+    fence_days(connection, run_id, table.c.date, written, own)
     live = {
         (row["date"], row["instrument"]): row
         for row in select_days(connection, sa.select(table).where(table.c.live), table.c.date, written)
@@ -67,7 +72,7 @@ def replace_predictions(
         before = live.get((record["date"], record["instrument"]))
         if before is not None and all(record[name] == before[name] for name in _SUBSTANCE):
             record["live"] = True
-    delete_days(connection, table.c.date, written, table.c.instrument.in_(sorted(predicted)))
+    delete_days(connection, table.c.date, written, own)
     insert_rows(connection, table, records)
 
 

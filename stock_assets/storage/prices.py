@@ -13,7 +13,8 @@ from stock_assets.market_data.bars import BAR_COLUMNS
 from stock_assets.storage.held_bars import HeldBars, may_be_used
 from stock_assets.storage.partitions import insert_rows
 from stock_assets.storage.rows import Record, read_frame, to_records
-from stock_assets.storage.schema import deployment, price_bars
+from stock_assets.storage.run_workers import fence_rows, fence_run
+from stock_assets.storage.schema import price_bars
 
 #: Relative difference up to which two closes of a session are the same, or two dividends, or two splits.
 CLOSE_TOLERANCE = 1e-4
@@ -71,26 +72,31 @@ def append_bars(
     ------
     InvalidRow
         For a bar without a finite close, or one that the table cannot hold in another way.
+    OutdatedRun
+        If a bar would be corrected that a newer run has stored, or the run was ended.
     """
     records = to_records(bars, price_bars, {"revision": 0, "known_at": known_at, "run_id": run_id})
     if not records:
         return AppendedBars(0, _revised_frame([]))
     # Two writers that both find a bar missing would both add it: on MySQL the second waits here, on
     # SQLite it already waited at the start of its transaction.
-    connection.execute(sa.select(deployment.c.universe).with_for_update())
+    fence_run(connection, run_id)
     newest = _newest_revisions(connection, records)
     added: list[Record] = []
     revisions: list[Record] = []
     corrections: list[tuple[object, ...]] = []
+    corrected_runs: dict[str, str] = {}
     for record in records:
         old = newest.get(_key_of(record))
         if old is None:
             added.append(record)
         elif _is_corrected(old, record):
             new = _next_revision(old, record)
+            corrected_runs[old["run_id"]] = f"The bar of {new['instrument']} on {new['session']}"
             revisions.append(new)
             changes = ((old[name] or 0.0, new[name] or 0.0) for name in ("close", "dividend", "split"))
             corrections.append((*_key_of(new), new["trading_day"], new["revision"], *chain(*changes)))
+    fence_rows(connection, run_id, corrected_runs)
     insert_rows(connection, price_bars, added + revisions)
     return AppendedBars(len(added), _revised_frame(corrections))
 

@@ -5,6 +5,7 @@ far below the 3,072 bytes that MySQL allows, at four bytes a character.
 """
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from stock_assets.storage.column_types import CanonicalJson, Day, UtcDateTime
 from stock_assets.storage.columns import Column
@@ -20,10 +21,12 @@ _INDEXES: dict[str, tuple[str, ...]] = {
     "findings": ("trading_day",),
     "models": ("kind", "instrument", "cutoff"),
     "headlines": ("first_seen_at",),
+    "alerts": ("state",),
 }
 
 _TYPES: dict[str, sa.types.TypeEngine] = {
     "boolean": sa.Boolean(),
+    "bytes": sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql"),
     "date": Day(),
     "double": sa.Double(),
     "integer": sa.Integer(),
@@ -77,3 +80,7 @@ outcomes = _table("outcomes")
 models = _table("models")
 headlines = _table("headlines")
 headline_collections = _table("headline_collections")
+run_workers = _table("run_workers")
+alerts = _table("alerts")
+run_attempts = _table("run_attempts")
+day_notices = _table("day_notices")

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from stock_assets.config.portfolios import PortfolioModel
 from stock_assets.storage.partitions import delete_days, insert_rows, plain_dates, refuse_others
 from stock_assets.storage.rows import read_frame, to_records
+from stock_assets.storage.run_workers import fence_days
 from stock_assets.storage.schema import portfolio_weights
 
 
@@ -43,12 +44,15 @@ def replace_weights(
     ------
     InvalidRow
         For a weight that is not finite, one of another day, or a key that occurs twice.
+    OutdatedRun
+        If a newer run has written one of the rows, or the run was ended.
     """
     written = plain_dates(days)
     table = portfolio_weights
     constants = {"model": model, "computed_at": computed_at, "run_id": run_id}
     records = to_records(weights, table, constants)
     refuse_others(records, table.c.date, set(written))
+    fence_days(connection, run_id, table.c.date, written, table.c.model == model)
     delete_days(connection, table.c.date, written, table.c.model == model)
     insert_rows(connection, table, records)
 

@@ -119,6 +119,7 @@ def test_the_tables_are_identical(both: tuple[sa.Engine, sa.Engine]) -> None:
         "models": 2,
         "headlines": 120,
         "headline_collections": 2,
+        "run_workers": 2,
     }
     assert sqlite == mariadb
 
