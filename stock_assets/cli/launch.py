@@ -106,9 +106,8 @@ def launch(instance: dg.DagsterInstance, spec: Launch, console: Console, log: Pa
     result = None
     with noted_signals() as asked_to_end:
         try:
-            # Of the history alone: it is one long step, and the others log much that says less.
-            tells = spec.job == HISTORY_JOB
-            with RunProgress(instance, mark, spec.title, console, tells=tells), _stderr_to(log):
+            # Of prices alone: they are one long step, and the others log much that says less.
+            with RunProgress(instance, mark, spec.title, console, tells=spec.in_process), _stderr_to(log):
                 result = dg.execute_job(
                     dg.reconstructable(_JOBS[spec.job]),
                     instance=instance,

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from rich.console import Console
 
 from stock_assets.cli.headlines import collect
+from stock_assets.cli.incomplete_prices import say_what_is_incomplete
 from stock_assets.cli.instance import dagster_instance, only_runner, prepare
 from stock_assets.cli.launch import Launch, fail_abandoned_runs, keys_of, launch
 from stock_assets.cli.weights_table import print_last_weights
@@ -17,7 +18,8 @@ from stock_assets.defs.jobs import DAILY_JOB, HISTORY_JOB, TRAINING_JOB
 from stock_assets.errors import ConfigurationError
 from stock_assets.pipeline.deployment import Deployment
 from stock_assets.pipeline.frames import rows_of
-from stock_assets.pipeline.plan import Plan, Training, make_plan, split_into_runs
+from stock_assets.pipeline.plan import Plan, days_over, make_plan, split_into_runs
+from stock_assets.pipeline.trainings import Training
 from stock_assets.settings import DEFAULT_UNIVERSE
 from stock_assets.storage.engine import create_engine, read_transaction
 from stock_assets.storage.outcomes import read_outcomes
@@ -38,7 +40,8 @@ def bring_up_to_date() -> None:
             console.print(f"{deployment.universe.name} is up to date: there is nothing to do.")
         else:
             _launch_all(deployment, launches(deployment, plan), console)
-            _say_what_is_empty(deployment, engine, console, [day for run in plan.daily_runs for day in run])
+            say_what_is_incomplete(engine, console, [day for run in plan.price_runs for day in run])
+            _say_what_is_empty(engine, console, [day for run in plan.daily_runs for day in run])
     print_last_weights(deployment, engine, console)
     _say_where_to_look(deployment, console, time.monotonic() - started)
 
@@ -49,15 +52,18 @@ def backfill_days(first: date, last: date) -> None:
     Raises
     ------
     ConfigurationError
-        If there is no trading day of the universe between them.
+        If there is no trading day of the universe between them that is over.
     """
     deployment = prepare()
-    days = deployment.partition_days.between(first, last)
-    if first > last or not days:
-        known = deployment.partition_days
+    over = days_over(deployment, datetime.now(UTC))
+    days = [day for day in over if first <= day <= last]
+    if not days:
+        known = (
+            f"reach from {over[0]} to {over[-1]}" if over else f"begin on {deployment.partition_days.first}"
+        )
         raise ConfigurationError(
             f"There is no trading day of {deployment.universe.name} from {first} to {last}; its trading days "
-            f"reach from {known.first} to {known.last}."
+            f"{known}."
         )
     specs = [
         Launch(_title("all daily assets", run), DAILY_JOB, *keys_of(run)) for run in split_into_runs(days)
@@ -65,7 +71,9 @@ def backfill_days(first: date, last: date) -> None:
     console = Console()
     with only_runner(deployment.settings):
         _launch_all(deployment, specs, console)
-    _say_what_is_empty(deployment, create_engine(deployment.settings.database_url), console, days)
+    engine = create_engine(deployment.settings.database_url)
+    say_what_is_incomplete(engine, console, days)
+    _say_what_is_empty(engine, console, days)
 
 
 def train_cutoffs(cutoffs: Sequence[date]) -> None:
@@ -74,16 +82,17 @@ def train_cutoffs(cutoffs: Sequence[date]) -> None:
     Raises
     ------
     ConfigurationError
-        If one of them is no cutoff of the universe.
+        If one of them is no cutoff of the universe, or lies in the future.
     """
     deployment = prepare()
     days = deployment.partition_days
-    known = cutoffs_between(deployment.universe.cutoffs, days.first, days.last)
+    today = datetime.now(UTC).date()
+    known = cutoffs_between(deployment.universe.cutoffs, days.first, min(days.last, today))
     for cutoff in cutoffs:
         if cutoff not in known:
             raise ConfigurationError(
-                f"{cutoff} is no cutoff of {deployment.universe.name}; allowed are {known[0]}, {known[1]}, "
-                f"and so on up to {known[-1]} ({deployment.universe.cutoffs!r})."
+                f"{cutoff} is no cutoff of {deployment.universe.name}; allowed are "
+                f"{', '.join(map(str, known[:2]))}, and so on up to {known[-1]} ({deployment.universe.cutoffs!r})."
             )
     specs = [
         Launch(f"training for the cutoff {cutoff}", TRAINING_JOB, cutoff.isoformat(), cutoff.isoformat())
@@ -140,9 +149,7 @@ def _launch_all(deployment: Deployment, specs: Sequence[Launch], console: Consol
             launch(instance, spec, console, deployment.settings.state_dir / "run.log")
 
 
-def _say_what_is_empty(
-    deployment: Deployment, engine: sa.Engine, console: Console, days: Sequence[date]
-) -> None:
+def _say_what_is_empty(engine: sa.Engine, console: Console, days: Sequence[date]) -> None:
     """Print how many assets and days have no rows after a run that succeeded, and why one has none."""
     if not days:
         return
@@ -165,14 +172,20 @@ def _title(what: str, days: Sequence[date]) -> str:
 
 
 def _say_where_to_look(deployment: Deployment, console: Console, seconds: float) -> None:
-    last = deployment.partition_days.last
-    first = deployment.partition_days.between(last.replace(day=1), last)[0]
+    over = days_over(deployment, datetime.now(UTC))
     name = deployment.universe.name
     chosen = "" if name == DEFAULT_UNIVERSE else f" UNIVERSE={name}"
+    backfill = ""
+    if over:
+        first = next(day for day in over if day >= over[-1].replace(day=1))
+        backfill = (
+            f"  make backfill FROM={first} TO={over[-1]}{chosen}\n"
+            "    computes a range of trading days again\n"
+        )
     console.print(
         f"\nDone in {seconds:.0f} s. Look next:\n"
         f"  make ui{chosen}\n    the way from price to weight, on http://127.0.0.1:3000\n"
-        f"  make backfill FROM={first} TO={last}{chosen}\n    computes a range of trading days again\n"
+        f"{backfill}"
         f"  {create_engine(deployment.settings.database_url).url.render_as_string()}\n    holds the tables",
         soft_wrap=True,
         highlight=False,

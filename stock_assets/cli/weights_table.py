@@ -1,6 +1,6 @@
 """The weights of the last published day as a table on the terminal."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pandas as pd
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from stock_assets.config.portfolios import PORTFOLIO_MODELS, PROFILES
 from stock_assets.pipeline.assets import weights_asset
 from stock_assets.pipeline.deployment import Deployment
 from stock_assets.pipeline.frames import rows_of
+from stock_assets.pipeline.plan import days_over
 from stock_assets.storage.engine import read_transaction
 from stock_assets.storage.models import read_models
 from stock_assets.storage.outcomes import read_outcomes
@@ -26,8 +27,14 @@ _BASIS_TITLES = {"model": "model", "min_variance": "min var", "policy": "policy"
 
 
 def print_last_weights(deployment: Deployment, engine: sa.Engine, console: Console | None = None) -> None:
-    """Print all portfolios of the last day that has any, with their basis and their models' cutoffs."""
+    """Print all portfolios of the last day that has any, with their basis and their models' cutoffs.
+
+    Of a universe without portfolios the last predictions are printed.
+    """
     out = console or Console()
+    if deployment.config.portfolios is None:
+        _print_last_predictions(deployment, engine, out)
+        return
     with read_transaction(engine) as connection:
         day = last_day(connection)
         if day is None:
@@ -44,6 +51,35 @@ def print_last_weights(deployment: Deployment, engine: sa.Engine, console: Conso
     sentences = [*model_sentences(weights, predictions), currency_sentence(deployment.universe)]
     for sentence in [*sentences, *_doubts(deployment, outcomes)]:
         out.print(sentence, highlight=False)
+
+
+def _print_last_predictions(deployment: Deployment, engine: sa.Engine, out: Console) -> None:
+    """Print what there is in a universe without portfolios."""
+    name, over = deployment.universe.name, days_over(deployment, datetime.now(UTC))
+    with read_transaction(engine) as connection:
+        found = read_predictions(connection, over[0], over[-1]) if over else pd.DataFrame()
+        if found.empty:
+            out.print(f"No predictions of {name} have been published yet; `make run` does that.")
+            return
+        predictions = found[found["date"] == found["date"].max()]
+        models = read_models(connection, predictions["model_id"].unique())
+    table = Table(
+        title=f"{name}: predictions of {predictions['date'].iloc[0].date()}",
+        caption="predicted: total return over that many sessions, in %",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for title in ("instrument", "predicted", "sessions", "as of", "cutoff"):
+        table.add_column(title, justify="right" if title in ("predicted", "sessions") else "left")
+    for row in rows_of(predictions):
+        table.add_row(
+            row["instrument"],
+            f"{100 * row['predicted_return']:+.2f}",
+            str(models[row["model_id"]].metrics.get("horizon", "–")),
+            str(row["as_of_session"].date()),
+            str(row["model_cutoff"].date()),
+        )
+    out.print(table)
 
 
 def _doubts(deployment: Deployment, outcomes: pd.DataFrame) -> list[str]:

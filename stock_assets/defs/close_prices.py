@@ -60,6 +60,7 @@ def close_prices_asset(deployment: Deployment) -> dg.AssetsDefinition:
             run_id=context.run.run_id,
             now=datetime.now(UTC),
             only_missing=config.only_missing,
+            logger=context.log,
         )
         add_days_metadata(context, report)
         checks = [*price_checks(report), calendar_check(deployment, datetime.now(UTC).date())]

@@ -1,5 +1,6 @@
 """Prices in a deployment: load the history, load the bars of trading days."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,11 +11,13 @@ import sqlalchemy as sa
 from stock_assets.errors import NoDataForWindow, SourceError
 from stock_assets.market_data.bars import dates_of, empty_bars
 from stock_assets.market_data.day_state import DayStates, day_states
-from stock_assets.market_data.findings import FINDING_COLUMNS, SOURCE_FAILED, Finding, findings_frame
+from stock_assets.market_data.finding_kinds import SOURCE_FAILED
+from stock_assets.market_data.findings import FINDING_COLUMNS, Finding, findings_frame
 from stock_assets.market_data.quality import check_bars
 from stock_assets.market_data.source import PriceSource
 from stock_assets.pipeline.corrections import Correction, corrections_of
 from stock_assets.pipeline.deployment import Deployment
+from stock_assets.pipeline.partly_judged import partly_judged_days
 from stock_assets.pipeline.price_gaps import missing_days, unexplained_gaps
 from stock_assets.pipeline.price_loading import JudgedDays, ask_sources, due_bars, judge_days
 from stock_assets.pipeline.restatements import outranked, refuse_moved_bars
@@ -24,6 +27,8 @@ from stock_assets.storage.findings import read_findings, replace_findings
 from stock_assets.storage.held_bars import released_sessions
 from stock_assets.storage.lost_connections import again_if_lost
 from stock_assets.storage.prices import AppendedBars, append_bars, read_bars
+
+_log = logging.getLogger(__name__)
 
 #: Calendar days that certainly hold the sessions that the quality checks look back on.
 _CONTEXT = timedelta(days=45)
@@ -154,13 +159,15 @@ def load_days(
     run_id: str,
     now: datetime,
     only_missing: bool = False,
+    logger: logging.Logger = _log,
 ) -> DaysReport:
     """Load the bars that belong to some trading days, by one request an instrument, and judge the days.
 
     The sessions just before are read again: a corrected bar becomes a new revision. A second source is
     asked once too, and a past that is restated once more. An instrument whose sources fail costs the
     others nothing: its bars are missing, and are asked for again. Bars, findings and states are written in
-    one transaction.
+    one transaction; a day on which a bar came after all, of an instrument that was not judged on it, stays as
+    it was, and so is outdated and judged by the next run.
 
     Parameters
     ----------
@@ -172,6 +179,8 @@ def load_days(
         found as the days go on; but an instrument that is new does not make the sources say once more what
         is stored of the others. By default everything is asked for: whoever loads days again by hand wants
         to hear what the sources say today.
+    logger : Logger
+        Told how far the loading is.
     """
     universe = deployment.universe
     with read_transaction(engine) as connection:
@@ -185,7 +194,7 @@ def load_days(
     refuse_moved_bars(deployment, previous)
     judged: dict[str, JudgedDays] = {}
     failures: dict[str, str] = {}
-    for name, own_days in asked.items():
+    for number, (name, own_days) in enumerate(asked.items(), start=1):
         try:
             judged[name] = judge_days(
                 deployment,
@@ -198,6 +207,9 @@ def load_days(
             )
         except SourceError as error:
             failures[name] = str(error)
+            logger.warning("%d of %d: %s failed: %s", number, len(asked), name, error)
+        else:
+            logger.info("%d of %d: %s, from %s", number, len(asked), name, judged[name].source)
     with engine.begin() as connection:
         frames = [one.bars for one in judged.values()]
         bars = pd.concat(frames, ignore_index=True) if frames else empty_bars()
@@ -215,7 +227,9 @@ def load_days(
             universe.max_staleness,
             soft=[one.id for one in universe.priced if one.session_expectation == "soft"],
         )
-        write_days(connection, states.days, computed_at=now, run_id=run_id)
+        outdated = partly_judged_days(connection, days, asked, bars, previous, stored.revised)
+        settled = states.days[~states.days["date"].isin(pd.to_datetime(sorted(outdated)))]
+        write_days(connection, settled, computed_at=now, run_id=run_id)
         known = _of_days(read_findings(connection, days[0], days[-1]), days)
         return DaysReport(
             bars=_of_days(read_bars(connection, since=days[0], until=days[-1]), days),
