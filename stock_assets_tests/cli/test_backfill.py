@@ -33,8 +33,8 @@ def test_a_backfill_computes_its_range_again_and_nothing_else(finished: Workplac
         outside = [row for row in finished.world.rows(table) if not FIRST <= row["date"] <= LAST]
         assert {repr(row) for row in outside} <= set(before[table])
     assert finished.query(
-        f"SELECT `key`, value FROM run_tags WHERE run_id = '{newest_run(finished)}' AND `key` LIKE 'dagster/%' "
-        "ORDER BY `key`",
+        f"SELECT `key`, value FROM run_tags WHERE run_id = '{newest_run(finished)}' "
+        "AND `key` LIKE 'dagster/%' ORDER BY `key`",
         "history/runs.db",
     ) == [
         ("dagster/asset_partition_range_end", "2021-03-18"),
