@@ -1,7 +1,7 @@
 """The schedule ``training``, and the sensor ``missed_training`` that makes up what it had to leave.
 
 A time of the schedule comes once, and of several that were missed Dagster makes up the last one alone. When
-it comes, the last day before the cutoff may still wait for bars, or the daemon may be down: the sensor looks at
+it comes, the last day before the cutoff may still wait for bars, or the daemon be down: the sensor looks at
 what the schedule has called for, whenever that was. Both ask the same function, and a request is kept in the
 database, so that none of them repeats the other's.
 """

@@ -2,31 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from stock_assets.market_data.bars import SOURCE_COLUMNS, dates_of
+from stock_assets.market_data.finding_kinds import FindingKind, Severity
 
-FindingKind = Literal[
-    "missing_session",
-    "source_failed",
-    "duplicate_session",
-    "invalid_close",
-    "invalid_action",
-    "unit_mismatch",
-    "jump_denied_by_next_bar",
-    "jump_denied_by_second_source",
-    "unexpected_session",
-    "broken_ohlc",
-    "stale_repeat",
-    "jump",
-    "source_disagreement",
-]
-Severity = Literal["blocked", "held", "warning"]
-#: The kind that says nothing of a bar: its source gave no answer, and is to be asked again.
-SOURCE_FAILED: FindingKind = "source_failed"
 FINDING_COLUMNS = ("instrument", "session", "kind", "severity", "trading_day", "detail", "value")
 
 #: The severity of the kinds that are more than a warning.

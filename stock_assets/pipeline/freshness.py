@@ -93,7 +93,7 @@ def day_freshness(
     states = day_states(connection, days[0], days[-1])
     firsts = first_cutoffs(deployment, connection)
     since = min(firsts.values(), default=date.max)
-    unfinished = open_days(connection, days) | owed_days(connection, SOURCE_FAILED, days[0], days[-1])
+    unfinished = open_days(connection, days, states) | owed_days(connection, SOURCE_FAILED, days[0], days[-1])
     unfinished |= set(unsettled_days(deployment, connection, [day for day in days if day >= since], firsts))
     found = []
     for day in days:

@@ -6,13 +6,11 @@ from datetime import date, timedelta
 import pandas as pd
 import sqlalchemy as sa
 
-from stock_assets.market_data.findings import SOURCE_FAILED
+from stock_assets.market_data.finding_kinds import SOURCE_FAILED
 from stock_assets.pipeline.deployment import Deployment
-from stock_assets.pipeline.frames import rows_of
-from stock_assets.storage.days import read_days
+from stock_assets.pipeline.settled import open_days
 from stock_assets.storage.findings import read_findings
-from stock_assets.storage.held_bars import holds_changed_at
-from stock_assets.storage.prices import known_at_by_day, stored_sessions
+from stock_assets.storage.prices import stored_sessions
 
 
 def unexplained_gaps(
@@ -51,22 +49,6 @@ def history_gaps(deployment: Deployment, connection: sa.Connection) -> dict[str,
     """Return the unexplained gaps before the first trading day, as ``unexplained_gaps`` does."""
     last = deployment.partition_days.first - timedelta(days=1)
     return unexplained_gaps(deployment, connection, deployment.universe.history_start, last)
-
-
-def open_days(connection: sa.Connection, days: Sequence[date]) -> set[date]:
-    """Return the trading days that were never judged, that wait, or that are to be judged anew.
-
-    A later day reads the sessions before it again and stores what has come; what the quality checks and the
-    state say of the day that such a bar or correction belongs to is to be said anew. So is what a day says
-    of a bar that it holds, when the bar was corrected or released.
-    """
-    rows = rows_of(read_days(connection, days[0], days[-1]))
-    judged = {row["date"].date(): row["computed_at"] for row in rows if row["state"] != "waiting"}
-    changes = [change(connection, days[0], days[-1]) for change in (known_at_by_day, holds_changed_at)]
-    outdated = {
-        day for changed in changes for day, at in changed.items() if day in judged and at > judged[day]
-    }
-    return {day for day in days if day not in judged or day in outdated}
 
 
 def missing_days(

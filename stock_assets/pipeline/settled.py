@@ -20,7 +20,7 @@ from stock_assets.storage.changes import (
     last_released_at,
     last_trained_at,
 )
-from stock_assets.storage.day_progress import AssetOutcome, asset_outcomes, day_states
+from stock_assets.storage.day_progress import AssetOutcome, DayState, asset_outcomes, day_states
 
 
 def daily_settings(deployment: Deployment) -> dict[str, str]:
@@ -32,14 +32,24 @@ def daily_settings(deployment: Deployment) -> dict[str, str]:
     return assets
 
 
-def open_days(connection: sa.Connection, days: Sequence[date]) -> set[date]:
+def open_days(
+    connection: sa.Connection, days: Sequence[date], states: Mapping[date, DayState] | None = None
+) -> set[date]:
     """Return the trading days that were never judged, that wait, or that are to be judged anew.
 
     A later day reads the sessions before it again and stores what has come; what the quality checks and the
     state say of the day that such a bar or correction belongs to is to be said anew. So is what a day says
     of a bar that it holds, when the bar was corrected or released.
+
+    Parameters
+    ----------
+    days : sequence of date
+        Trading days in ascending order, at least one.
+    states : mapping of date to DayState, optional
+        What the table says of them, for who has read it already.
     """
-    states = day_states(connection, days[0], days[-1])
+    if states is None:
+        states = day_states(connection, days[0], days[-1])
     judged = {day: row.computed_at for day, row in states.items() if row.state != "waiting"}
     changes = [change(connection, days[0], days[-1]) for change in (known_at_by_day, holds_changed_at)]
     outdated = {

@@ -159,43 +159,6 @@ def release_bar(
     )
 
 
-def last_released_at(connection: sa.Connection, until: dt.date) -> dt.datetime | None:
-    """Return when a bar that the trading days up to ``until`` may use was released last, or None."""
-    statement = sa.select(sa.func.max(findings.c.released_at)).where(_HELD, findings.c.trading_day <= until)
-    return connection.execute(statement).scalar()
-
-
-def holds_changed_at(connection: sa.Connection, first: dt.date, last: dt.date) -> dict[dt.date, dt.datetime]:
-    """Return when what a trading day has to say of held bars changed last, both bounds included.
-
-    That is when the bar was released, or when a bar was stored from its session on up to that day. A source
-    that corrects a held bar, or has one behind it come late, leaves the day that holds it to be judged anew,
-    although the bar belongs to an earlier one.
-    """
-    day = findings.c.trading_day
-    stored = (
-        sa.select(day, sa.func.max(price_bars.c.known_at))
-        .join_from(findings, price_bars, findings.c.instrument == price_bars.c.instrument)
-        .where(
-            _HELD,
-            day.between(first, last),
-            price_bars.c.session >= findings.c.session,
-            price_bars.c.trading_day <= day,
-        )
-        .group_by(day)
-    )
-    released = (
-        sa.select(day, sa.func.max(findings.c.released_at))
-        .where(_HELD, findings.c.released_at.is_not(None), day.between(first, last))
-        .group_by(day)
-    )
-    changed: dict[dt.date, dt.datetime] = {}
-    for statement in (stored, released):
-        for trading_day, moment in connection.execute(statement):
-            changed[trading_day] = max(moment, changed.get(trading_day, moment))
-    return changed
-
-
 def _why_nothing(connection: sa.Connection, instrument: str, session: dt.date) -> str:
     found = read_held(connection)
     own = found[(found["instrument"] == instrument) & (found["session"] == pd.Timestamp(session))]

@@ -121,27 +121,15 @@ def read_models(connection: sa.Connection, model_ids: Iterable[str]) -> dict[str
     return {row["model_id"]: ModelRecord(**row) for row in rows}
 
 
-def last_trained_at(connection: sa.Connection, until: dt.date) -> dt.datetime | None:
-    """Return when the newest model with a cutoff up to ``until`` was trained, or None."""
-    table = models_table
-    return connection.execute(
-        sa.select(sa.func.max(table.c.computed_at)).where(table.c.cutoff <= until)
-    ).scalar()
-
-
-def trained_cutoffs(connection: sa.Connection, kind: ModelKind) -> dict[str | None, tuple[dt.date, ...]]:
-    """Return the cutoffs that have a model, in order, by instrument (or set of instruments)."""
+def models_of_run(connection: sa.Connection, run_id: str) -> tuple[ModelRecord, ...]:
+    """Return the models that a run has trained last, stage1's first, in the order of their instruments."""
     table = models_table
     statement = (
-        sa.select(table.c.instrument, table.c.cutoff)
-        .where(table.c.kind == kind)
-        .distinct()
-        .order_by(table.c.instrument, table.c.cutoff)
+        sa.select(table)
+        .where(table.c.run_id == run_id)
+        .order_by(table.c.kind.desc(), table.c.instrument, table.c.cutoff)
     )
-    found: dict[str | None, tuple[dt.date, ...]] = {}
-    for instrument, cutoff in connection.execute(statement):
-        found[instrument] = (*found.get(instrument, ()), cutoff)
-    return found
+    return tuple(ModelRecord(**row) for row in connection.execute(statement).mappings())
 
 
 def _newest_of_each_cutoff(

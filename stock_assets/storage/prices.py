@@ -170,21 +170,6 @@ def stored_sessions(connection: sa.Connection, instrument: str) -> np.ndarray:
     return np.array(connection.execute(statement).scalars().all(), dtype="datetime64[D]")
 
 
-def last_known_at(connection: sa.Connection, until: dt.date) -> dt.datetime | None:
-    """Return when the newest bar or revision of the trading days up to ``until`` was stored, or None."""
-    statement = sa.select(sa.func.max(price_bars.c.known_at)).where(price_bars.c.trading_day <= until)
-    return connection.execute(statement).scalar()
-
-
-def known_at_by_day(connection: sa.Connection, first: dt.date, last: dt.date) -> dict[dt.date, dt.datetime]:
-    """Return when the newest bar or revision of each trading day was stored, both bounds included."""
-    day = price_bars.c.trading_day
-    statement = (
-        sa.select(day, sa.func.max(price_bars.c.known_at)).where(day.between(first, last)).group_by(day)
-    )
-    return {trading_day: known_at for trading_day, known_at in connection.execute(statement)}
-
-
 def last_sessions(connection: sa.Connection) -> dict[str, dt.date]:
     """Return the last stored session of each instrument that has any bar."""
     instrument = price_bars.c.instrument

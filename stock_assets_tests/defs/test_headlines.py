@@ -97,7 +97,7 @@ def test_a_universe_without_feeds_has_nothing_of_it(tmp_path: Path) -> None:
         repository = defs.get_repository_def()
         assert key_of("headlines") not in repository.asset_graph.get_all_asset_keys()
         assert COLLECT_JOB not in repository.job_names
-        assert not repository.schedule_defs
+        assert COLLECT_JOB not in {schedule.name for schedule in repository.schedule_defs}
 
 
 @pytest.mark.parametrize(

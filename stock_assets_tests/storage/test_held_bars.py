@@ -7,13 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from stock_assets.errors import NothingToRelease
+from stock_assets.storage.changes import holds_changed_at, last_released_at
 from stock_assets.storage.findings import replace_findings
 from stock_assets.storage.held_bars import (
     HeldBars,
     Release,
     days_of_later_holds,
-    holds_changed_at,
-    last_released_at,
     read_held,
     release_bar,
     released_sessions,

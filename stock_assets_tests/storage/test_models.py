@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from stock_assets.errors import InvalidRow
+from stock_assets.storage.changes import trained_cutoffs
 from stock_assets.storage.models import (
     ModelKind,
     ModelRecord,
@@ -14,7 +15,6 @@ from stock_assets.storage.models import (
     models_for,
     read_models,
     register_model,
-    trained_cutoffs,
 )
 from stock_assets.storage.schema import models
 from stock_assets_tests.storage.builders import LATER, NOON, rows_of, weekdays

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from stock_assets.errors import InvalidRow
 from stock_assets.market_data.bars import BAR_COLUMNS, empty_bars
+from stock_assets.storage.changes import known_at_by_day
 from stock_assets.storage.prices import (
     AppendedBars,
     append_bars,
-    known_at_by_day,
     last_sessions,
     read_bars,
     stored_sessions,
