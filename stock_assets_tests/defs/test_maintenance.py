@@ -6,9 +6,16 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
-from stock_assets.defs.maintenance import prune
+from stock_assets.defs import maintenance
+from stock_assets.defs.maintenance import PRUNING_JOB, defs, prune
+from stock_assets.defs.resources import DatabaseResource
+from stock_assets.pipeline import deployment
+from stock_assets.storage.run_workers import register_run
+from stock_assets.storage.schema import run_workers
 from stock_assets_tests.instance_storage.instances import batched_instance
+from stock_assets_tests.worlds import World, environment
 
 DAYS = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-02-01")
 LATER = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
@@ -33,6 +40,12 @@ def broken() -> None:
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     with pytest.MonkeyPatch.context() as patch, batched_instance(tmp_path, None, patch) as opened:
         yield opened
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> World:
+    """The made-up universe before anything was loaded."""
+    return World.install(tmp_path / "world")
 
 
 def run(instance: dg.DagsterInstance, asset: dg.AssetsDefinition, day: str | None = None) -> str:
@@ -87,3 +100,33 @@ def test_a_year_of_runs_does_not_grow(instance: dg.DagsterInstance, tmp_path: Pa
         once = once or size
         assert size <= once * 1.1
     assert len(files(tmp_path)) == 1
+
+
+def test_the_job_prunes_what_is_older_than_it_says(empty: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(empty.folder).items():
+        monkeypatch.setenv(name, value)
+    deployment._cached.cache_clear()
+    resources = dg.Definitions(resources={"database": DatabaseResource()})
+    job = dg.Definitions.merge(defs(), resources).resolve_job_def(PRUNING_JOB)
+    with dg.DagsterInstance.ephemeral() as instance:
+        old = run(instance, broken)
+        with empty.engine.begin() as connection:
+            register_run(connection, old)
+            register_run(connection, "another")
+        config = {"ops": {"prune_old_runs": {"config": {"days": 1}}}}
+        assert job.execute_in_process(run_config=config, instance=instance).success
+        assert instance.has_run(old)
+        monkeypatch.setattr(maintenance, "datetime", Tomorrow)
+        result = job.execute_in_process(run_config=config, instance=instance)
+        assert not instance.has_run(old) and instance.has_run(result.run_id)
+    with empty.engine.begin() as connection:
+        assert [row.run_id for row in connection.execute(sa.select(run_workers))] == ["another"]
+    deployment._cached.cache_clear()
+
+
+class Tomorrow(dt.datetime):
+    """A clock that is two days fast."""
+
+    @classmethod
+    def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:
+        return dt.datetime.now(tz) + dt.timedelta(days=2)
