@@ -90,9 +90,10 @@ def train_cutoffs(cutoffs: Sequence[date]) -> None:
     known = cutoffs_between(deployment.universe.cutoffs, days.first, min(days.last, today))
     for cutoff in cutoffs:
         if cutoff not in known:
+            firsts = ", ".join(map(str, known[:2]))
             raise ConfigurationError(
-                f"{cutoff} is no cutoff of {deployment.universe.name}; allowed are "
-                f"{', '.join(map(str, known[:2]))}, and so on up to {known[-1]} ({deployment.universe.cutoffs!r})."
+                f"{cutoff} is no cutoff of {deployment.universe.name}; allowed are {firsts}, and so on up to "
+                f"{known[-1]} ({deployment.universe.cutoffs!r})."
             )
     specs = [
         Launch(f"training for the cutoff {cutoff}", TRAINING_JOB, cutoff.isoformat(), cutoff.isoformat())
