@@ -262,7 +262,7 @@ def fake_slack() -> Iterator[FakeSlack]:
             self.close_connection = True
             self.connection.close()
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, *_: object, **__: object) -> None:
             """Say nothing on the terminal."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

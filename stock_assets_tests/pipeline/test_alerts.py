@@ -217,6 +217,16 @@ def test_a_picture_is_tried_again_and_its_message_is_not(post: Post) -> None:
     assert post.states() == {"a": "sent", "b": "sent"}
 
 
+def test_the_first_picture_of_a_repeated_message_is_no_repeat(post: Post) -> None:
+    post.slack.faults = [("chat.postMessage", RESET_AFTER)]
+    post.queue(alert("a", MONDAY, picture=PICTURE, picture_title="MAE"))
+    post.deliver()
+    post.deliver(after=MINUTE)
+    first, again = post.slack.messages
+    assert again.shown.endswith("a (may be a repeat)")
+    assert (first.files, [file.title for file in again.files]) == ([], ["MAE"])
+
+
 def test_a_bot_that_may_not_send_files_sends_messages(post: Post) -> None:
     post.slack.scopes = ("chat:write",)
     post.queue(alert("a", picture=PICTURE), alert("b"))

@@ -190,8 +190,9 @@ def test_a_day_has_one_root_a_channel(database: sa.Engine) -> None:
             return thread_root(connection, day, channel)
 
     assert root("#one") is None
-    for ts, thread, channel in (("1.1", None, "#one"), ("1.2", "1.1", "#one"), ("2.1", None, "#two")):
-        chosen = claimed(database)
+    messages = (("1.1", None, "#one"), ("1.2", "1.1", "#one"), ("2.1", None, "#two"))
+    for place, (ts, thread, channel) in enumerate(messages):
+        chosen = claimed(database, NOON + place * SECOND)
         with database.begin() as connection:
             record_posted(connection, chosen, channel, "C1", ts, thread)
             record_sent(connection, chosen, LATER)

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from stock_assets.alerts.alert import Alert
+from stock_assets.storage.alerts import queue_alerts
 from stock_assets.storage.days import write_days
 from stock_assets.storage.engine import create_engine, read_transaction
 from stock_assets.storage.findings import replace_findings
@@ -89,6 +91,8 @@ def write_everything(engine: sa.Engine) -> None:
                 }
             )
             new = add_headlines(connection, items, first_seen_at=now)
+            said = Alert("k", "failure", f"실패 {run_id}", day=DAYS[0], picture=bytes(range(256)) * 300)
+            queue_alerts(connection, [said, Alert(run_id, "ready", "📈", group="g")], now)
             attempt = {"collected_at": now, "feed": "뉴스", "instrument": "", "items": 120, "new_items": new}
             add_collections(connection, pd.DataFrame([attempt]))
 
@@ -120,6 +124,7 @@ def test_the_tables_are_identical(both: tuple[sa.Engine, sa.Engine]) -> None:
         "headlines": 120,
         "headline_collections": 2,
         "run_workers": 2,
+        "alerts": 3,
     }
     assert sqlite == mariadb
 
