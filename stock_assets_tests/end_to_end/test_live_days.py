@@ -1,6 +1,6 @@
 """Days as a live deployment sees them, one by one and with sessions still open, and later as a range."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from stock_assets.pipeline.releases import accept_bar
 from stock_assets.storage.engine import create_engine
@@ -23,6 +23,11 @@ def test_a_range_gives_what_the_live_deployment_saw_day_by_day(place: Place) -> 
     upgrade(engine, place.universe)
     fresh = World(place.folder, world.deployment, engine)
     days = world.between(FIRST, LAST)
+    # Somebody looks while New York is open: its bar is there, and not final.
+    noon = datetime(2025, 5, 20, 16, tzinfo=UTC)
+    place.providers.tell(world.deployment, noon)
+    assert set(world.load_days([FIRST], noon).states.days["state"]) == {"waiting"}
+    assert FIRST in closes(world, "jp") and FIRST not in closes(world, "us")
     for day in days:
         now = morning_after(day)
         # Tokyo and Seoul have been open for an hour: Yahoo shows bars of theirs that are not final.
