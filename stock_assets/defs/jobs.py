@@ -28,7 +28,7 @@ def defs() -> dg.Definitions:
     if config.portfolios is not None:
         daily |= dg.AssetSelection.key_prefixes("portfolio_weights")
         training |= dg.AssetSelection.assets("sharpe_net_model")
-    # The check of freshness has a schedule of its own: while a day is run, none of it is complete.
+    # The check of freshness has a schedule of its own; only runs of chosen assets bring it along.
     daily -= dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("close_prices"), DAYS_ARE_FRESH))
     history_job = dg.define_asset_job(
         HISTORY_JOB,

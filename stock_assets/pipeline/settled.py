@@ -7,6 +7,7 @@ that nothing of it needs numpy or pandas.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import cached_property
 
 import sqlalchemy as sa
 
@@ -73,7 +74,7 @@ def unsettled_days(
     if not days:
         return []
     assets = daily_settings(deployment)
-    changes = _Changes(connection)
+    changes = _Changes(connection, days[0], days[-1])
     settled: Counter[date] = Counter()
     for outcome in asset_outcomes(connection, days[0], days[-1]):
         settings = assets.get(outcome.asset)
@@ -83,19 +84,30 @@ def unsettled_days(
 
 
 class _Changes:
-    """When what a day may use changed last, asked once a day."""
+    """When what the days between two may use changed last; what is asked of a day is asked once."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, first: date, last: date) -> None:
         self._connection = connection
+        self._bounds = first, last
         self._until: dict[date, list[datetime]] = {}
         self._on: dict[date, list[datetime]] = {}
 
     def until(self, day: date) -> list[datetime]:
         """Return when a bar or a network that the day may use came last, and when a bar was released."""
         if day not in self._until:
-            found = (ask(self._connection, day) for ask in (last_known_at, last_released_at, last_trained_at))
+            came = [self._before, *(at for other, at in self._came.items() if other <= day)]
+            found = (*came, *(ask(self._connection, day) for ask in (last_released_at, last_trained_at)))
             self._until[day] = [moment for moment in found if moment is not None]
         return self._until[day]
+
+    @cached_property
+    def _before(self) -> datetime | None:
+        # All bars are read for it: once, and not once a day.
+        return last_known_at(self._connection, self._bounds[0])
+
+    @cached_property
+    def _came(self) -> dict[date, datetime]:
+        return known_at_by_day(self._connection, *self._bounds)
 
     def on(self, day: date) -> list[datetime]:
         """Return when a bar of the day came last, and when what the day says of held ones changed."""

@@ -7,6 +7,7 @@ import pytest
 
 from stock_assets.defs.calendar_check import CALENDAR_CHECKS
 from stock_assets.defs.descriptions import PRICE_CHECKS
+from stock_assets.defs.freshness_check import DAYS_ARE_FRESH, FRESHNESS_JOB
 from stock_assets.defs.on_demand import ON_DEMAND_JOB
 from stock_assets.pipeline.deployment import current_deployment
 from stock_assets.storage.tables import TABLES
@@ -140,7 +141,7 @@ def test_the_checks_of_close_prices(universe: Universe) -> None:
     _, defs = universe
     found = defs.resolve_asset_graph().asset_check_keys
     assert {(key.asset_key.to_user_string(), key.name) for key in found} == {
-        ("close_prices", name) for name in (*PRICE_CHECKS, *CALENDAR_CHECKS)
+        ("close_prices", name) for name in (*PRICE_CHECKS, *CALENDAR_CHECKS, DAYS_ARE_FRESH)
     }
 
 
@@ -153,13 +154,23 @@ def test_jobs_and_what_they_run(universe: Universe) -> None:
         "daily": keys(instruments) - models - {"price_history"},
     }
     found = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert found == {*expected, ON_DEMAND_JOB}
+    assert found == {*expected, ON_DEMAND_JOB, FRESHNESS_JOB, "prune_runs"}
     assert not defs.resolve_job_def(ON_DEMAND_JOB).asset_layer.executable_asset_keys
     for name, assets in expected.items():
         job = defs.resolve_job_def(name)
         selected = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
         assert selected == assets
         assert job.description
+
+
+def test_what_starts_runs_by_itself(universe: Universe) -> None:
+    repository = universe[1].get_repository_def()
+    sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
+    schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
+    assert set(sensors) == {"daily", "missed_training", "deliver_alerts", "run_alerts"}
+    assert set(schedules) == {"training", "freshness", "prune_runs_schedule"}
+    assert {target.job_name for target in sensors["daily"].targets} == {"daily", "history"}
+    assert sensors["missed_training"].job_name == schedules["training"].job_name == "training"
 
 
 def test_a_training_step_is_one_network_and_predictions_are_one_step(universe: Universe) -> None:

@@ -100,6 +100,7 @@ def a_backfill_of_all_daily_assets_is_one_run_with_a_range(ui: Ui) -> None:
     steps = {step["stepKey"] for step in run["stepStats"] if step["status"] == "SUCCESS"}
     assert steps == {
         "close_prices",
+        "close_prices_days_are_fresh",
         "stage1_predictions",
         *(f"portfolio_weights__{model}" for model in MODELS),
     }
