@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 export STOCK_ASSETS_UNIVERSE := $(UNIVERSE)
 
 .DEFAULT_GOAL := help
-.PHONY: help run doctor ui backfill weights test test-mariadb lint format clean
+.PHONY: help run doctor ui backfill weights test test-mariadb bench lint format clean
 
 help: ## list the targets
 	@echo "Targets (UNIVERSE=$(UNIVERSE)):"
@@ -37,6 +37,9 @@ test: $(VENV)/.installed-dev ## run the tests, a process a core
 
 test-mariadb: $(VENV)/.installed-dev ## run the tests of whole deployments on a private MariaDB server
 	@$(BIN)/python -m pytest $(PYTEST_ARGUMENTS) --database mariadb $(TESTS_OF_DEPLOYMENTS)
+
+bench: $(VENV)/.installed-dev ## measure what takes how long, some ten minutes: QUICK=1 for less
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 lint: $(VENV)/.installed-dev ## check style and types
 	@$(BIN)/ruff check .

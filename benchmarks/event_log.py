@@ -23,9 +23,10 @@ from dagster._core.storage.event_log import EventLogStorage
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Figure
 from stock_assets.instance_storage.batches import BATCH_SIZE_VARIABLE, BATCHED_EVENT_TYPES
 from stock_assets.settings import DATABASE_URL_VARIABLE
-from stock_assets_tests.servers import mariadb_server, why_no_mariadb
+from stock_assets_tests.servers import MariaDbServer, mariadb_server, why_no_mariadb
 
 DURABLE = ("--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=ON")
 LIMIT_MS = {"SQLite": 1.0, "MariaDB": 1.5}
@@ -160,6 +161,36 @@ def compare(
         return stock_cost, measure(ours, *batched)
 
 
+def figures(
+    folder: Path,
+    database: str,
+    server: MariaDbServer | None,
+    stock: tuple[int, int],
+    batched: tuple[int, int],
+) -> list[Figure]:
+    """Return what a materialization costs in a new folder, for (partitions, assets) each.
+
+    Parameters
+    ----------
+    database : str
+        ``"SQLite"`` or ``"MariaDB"``, which is the server's.
+    """
+    folder.mkdir()
+    stocks, own = compare(folder, server.create_database if server else None, stock, batched)
+    partitions, assets = batched
+    return [
+        Figure(
+            f"event log, a materialization of {partitions} × {assets}",
+            own.stored_ms,
+            "ms",
+            "stock storage",
+            stocks.stored_ms,
+            f"at most {LIMIT_MS[database]:.1f} ms, {LEAST_RATIO:.0f} times faster",
+            _met(database, stocks, own),
+        )
+    ]
+
+
 @click.command()
 @click.option("--partitions", default=1000, show_default=True, help="Length of the range.")
 @click.option("--assets", default=20, show_default=True)
@@ -200,8 +231,8 @@ def main(partitions: int, assets: int, stock_partitions: int, sqlite_only: bool,
 
 
 def _figures(database: str, stock: Cost, batched: Cost) -> list[str]:
+    met = _met(database, stock, batched)
     ratio = stock.stored_ms / batched.stored_ms
-    met = batched.stored_ms <= LIMIT_MS[database] and ratio >= LEAST_RATIO
     return [
         f"{stock.stored_ms:.2f}",
         f"{batched.stored_ms:.2f}",
@@ -210,6 +241,10 @@ def _figures(database: str, stock: Cost, batched: Cost) -> list[str]:
         f"{stock.run_ms:.2f}",
         f"{batched.run_ms:.2f}",
     ]
+
+
+def _met(database: str, stock: Cost, batched: Cost) -> bool:
+    return batched.stored_ms <= min(LIMIT_MS[database], stock.stored_ms / LEAST_RATIO)
 
 
 if __name__ == "__main__":

@@ -240,7 +240,8 @@ def test_every_test_package_mirrors_a_package() -> None:
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     mirrored = {path.parent.name for path in TESTS.glob("*/__init__.py")}
     # The browser's tests and those of live universes mirror no package: they look at all of them together.
-    assert mirrored - {"ui", "end_to_end"} <= packages
+    # The benchmarks stand beside the package.
+    assert mirrored - {"ui", "end_to_end", "benchmarks"} <= packages
     for folder in TESTS.iterdir():
         if folder.is_dir() and list(folder.glob("test_*.py")):
             assert folder.name in mirrored, f"{folder} has tests and no __init__.py"
