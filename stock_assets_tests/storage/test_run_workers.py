@@ -1,6 +1,7 @@
 """Of two runs the newer one's rows stay, and a run that was ended writes nothing."""
 
 import datetime as dt
+import time
 from collections.abc import Callable
 
 import pandas as pd
@@ -10,14 +11,14 @@ import sqlalchemy as sa
 from stock_assets.errors import OutdatedRun, StorageError
 from stock_assets.processes import ProcessIdentity
 from stock_assets.storage.days import write_days
-from stock_assets.storage.engine import read_transaction
+from stock_assets.storage.engine import is_mysql, read_transaction
 from stock_assets.storage.findings import replace_findings
 from stock_assets.storage.models import ModelRecord, register_model
 from stock_assets.storage.outcomes import write_outcomes
 from stock_assets.storage.predictions import replace_predictions
 from stock_assets.storage.prices import append_bars
-from stock_assets.storage.run_workers import beat, end_run, fence_run, find_worker, forget_runs, register_run
-from stock_assets.storage.schema import metadata
+from stock_assets.storage.run_workers import beat, end_run, find_worker, forget_runs, register_run
+from stock_assets.storage.schema import metadata, run_workers
 from stock_assets.storage.weights import replace_weights
 from stock_assets_tests.storage.builders import NOON, bars, finding, predictions, weekdays, weights
 from stock_assets_tests.storage.processes import PythonProcess
@@ -147,6 +148,7 @@ def test_a_run_keeps_its_number_and_pruned_ones_are_older_than_all(database: sa.
         assert register_run(connection, "first", PROCESS) == first
         write_done(connection, "second", DAYS)
         forget_runs(connection, ["second"])
+        assert connection.execute(sa.select(run_workers.c.run_id)).scalars().all() == ["first"]
         write_done(connection, "first", DAYS)
 
 
@@ -174,9 +176,7 @@ def test_a_heart_beats_until_the_run_is_ended(database: sa.Engine) -> None:
 def test_a_heartbeat_that_cannot_be_written_says_so(database: sa.Engine) -> None:
     with database.begin() as connection:
         connection.execute(sa.text("DROP TABLE run_workers"))
-    with pytest.raises(
-        StorageError, match="The heartbeat of the run a run was not written"
-    ):
+    with pytest.raises(StorageError, match="The heartbeat of the run a run was not written"):
         beat(database, "a run")
 
 
@@ -212,14 +212,22 @@ def test_a_process_that_wakes_up_late_is_refused(database: sa.Engine) -> None:
 
 
 def test_a_writer_waits_until_the_newer_run_has_written(database_url: str, two_runs: sa.Engine) -> None:
-    with two_runs.begin() as newer:
-        write_predictions(newer, "newer", DAYS)
-        late = PythonProcess(ORPHAN, database_url, "older")
-        # It waits for this transaction already to learn its number, or right after to write.
+    late = PythonProcess(ORPHAN, database_url, "older")
     late.wait_until_ready()
     with two_runs.begin() as newer:
-        fence_run(newer, "newer")
-        late.go_on()
         write_predictions(newer, "newer", DAYS)
+        late.go_on()
+        wait_until_somebody_waits(two_runs)
     status, said = late.finish()
     assert status == 1 and "OutdatedRun" in said
+
+
+def wait_until_somebody_waits(engine: sa.Engine) -> None:
+    """Wait until a statement has to; on SQLite a transaction waits before its first one."""
+    if not is_mysql(engine):
+        return
+    waiting = "SELECT count(*) FROM information_schema.processlist WHERE command = 'Query' AND time_ms > 200"
+    with engine.connect() as connection:
+        while not connection.exec_driver_sql(waiting).scalar_one():
+            connection.rollback()
+            time.sleep(0.02)
