@@ -39,8 +39,9 @@ def prepare() -> Deployment:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     with _locked(settings, "init.lock", wait=True):
         write_instance_file(settings.state_dir / INSTANCE_FILE, deployment.universe.operations)
-        upgrade(create_engine(settings.database_url), deployment.universe.name)
+        # First what looks at the server: what an account may not do is then said in a sentence.
         initialize(settings)
+        upgrade(create_engine(settings.database_url), deployment.universe.name)
     return deployment
 
 

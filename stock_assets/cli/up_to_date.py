@@ -120,7 +120,9 @@ def launches(deployment: Deployment, plan: Plan) -> list[Launch]:
         for run in plan.price_runs
     ]
     specs += [_training_launch(training) for training in plan.trainings]
-    assets = [("stage1_prediction", name) for name in deployment.universe.instrument_ids]
+    assets: list[tuple[str, ...]] = [
+        ("stage1_prediction", name) for name in deployment.universe.instrument_ids
+    ]
     if deployment.config.portfolios is not None:
         assets += [("portfolio_weights", model) for model in PORTFOLIO_MODELS]
     if deployment.universe.headlines is not None:
