@@ -71,9 +71,7 @@ def findings_frame(instrument: str, found: Iterable[Finding]) -> pd.DataFrame:
         "instrument": [instrument] * len(ordered),
         "session": np.array([finding.session for finding in ordered], dtype="datetime64[s]"),
         "kind": [finding.kind for finding in ordered],
-        "severity": [
-            finding.severity or _SEVERITIES.get(finding.kind, "warning") for finding in ordered
-        ],
+        "severity": [finding.severity or _SEVERITIES.get(finding.kind, "warning") for finding in ordered],
         "trading_day": np.array([finding.trading_day for finding in ordered], dtype="datetime64[s]"),
         "detail": [finding.detail for finding in ordered],
         "value": np.where(np.isfinite(values), values, np.nan),

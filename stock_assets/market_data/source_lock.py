@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 
 from stock_assets.errors import ConfigurationError, SourceUnavailable
 
-#: Seconds after which whoever holds a lock must be hanging: a history by years is a dozen slow answers in a row.
+#: Seconds after which whoever holds a lock must be hanging: a history by years is a dozen slow answers.
 LONGEST_HOLD = 300.0
 
 

@@ -45,8 +45,8 @@ def validate_networks(
     """Validate every instrument's network of a cutoff on a range of trading days.
 
     Nothing is stored. The returns that came are those of the bars stored so far, so that the last days of a
-    range may have none yet. A bar that is held by now is left out altogether: on the few days between a bar and
-    the one that denied it, the networks say something else here than was published.
+    range may have none yet. A bar that is held by now is left out altogether: on the few days between a bar
+    and the one that denied it, the networks say something else here than was published.
 
     Parameters
     ----------

@@ -112,7 +112,8 @@ def test_a_soft_bar_excuses_no_firm_one() -> None:
     assert told(states) == [
         (
             "partial",
-            "2 of 3 bars are missing: a of 2021-01-05, c of 2021-01-05, and the deadline of 2021-01-07 00:00 UTC "
+            "2 of 3 bars are missing: a of 2021-01-05, c of 2021-01-05, and the deadline of 2021-01-07 "
+            "00:00 UTC "
             "is past.",
         )
     ]
