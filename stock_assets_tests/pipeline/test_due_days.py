@@ -122,6 +122,18 @@ def test_the_history_comes_first_and_holds_nothing_up_for_ever(install: Install)
     assert text.startswith("The history is not tried again before 2026-03-11 00:00 UTC: its 3 attempts")
 
 
+def test_no_day_is_run_while_the_history_is_to_be_tried_again(install: Install) -> None:
+    simulation = install(retry_delay="PT30M")
+    with simulation.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM price_bars")
+    simulation.ending = lambda kind, day: "failed"
+    simulation.look(at(TUESDAY))
+    simulation.run(at(TUESDAY, 1))
+    for minute in (0, 10, 29):
+        assert simulation.look(at(TUESDAY, 1) + timedelta(minutes=minute)).requests == ()
+    assert keys(simulation.look(at(TUESDAY, 1.5)).requests) == ["history/2026-03-09/2"]
+
+
 def test_a_failed_day_is_tried_again_after_a_pause_within_the_bound(install: Install) -> None:
     simulation = install(attempts_a_day=3, step_retries=0, retry_delay="PT30M")
     simulation.ending = lambda kind, day: "failed"
