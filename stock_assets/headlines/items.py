@@ -25,7 +25,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: What all databases can hold.
 _FIRST_YEAR, _LAST_YEAR = 1000, 9999
 
-_HIDDEN = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+# What is never closed reaches to the end, as in browsers: to look for its end from every place where it might
+# begin would take hours of a title that is made for it, and no deadline interrupts a regular expression.
+_HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _BREAK = re.compile(r"</?(br|div|h[1-6]|hr|li|p|td|tr)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _LINE_BREAK = re.compile(r"[\t\r\n]")
