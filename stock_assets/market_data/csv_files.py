@@ -55,7 +55,7 @@ class CsvSource:
         UnknownSymbol
             If there is no file of the symbol, or no row of it in the file that all share.
         SourceUnavailable
-            If the file that all share does not exist.
+            If the file that all share does not exist, or a file cannot be opened.
         BadPayload
             If a file cannot be read; the sentence names file, line, column and value.
         """
@@ -91,7 +91,16 @@ class CsvSource:
         version = (status.st_mtime_ns, status.st_size)
         known = self._parsed.get(path)
         if known is None or known.version != version:
-            known = self._parsed[path] = _parse(path, self._settings.columns, shared, version)
+            try:
+                known = self._parsed[path] = _parse(path, self._settings.columns, shared, version)
+            except csv.Error as error:
+                raise BadPayload(
+                    f"{path}: is no table ({error}); see whether a quotation mark is never closed."
+                ) from error
+            except OSError as error:
+                raise SourceUnavailable(
+                    f"{path}: cannot be read ({error.strerror}); see who may read it."
+                ) from error
         return known
 
 

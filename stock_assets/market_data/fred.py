@@ -124,19 +124,19 @@ class FredSource:
             raise SourceUnavailable(
                 f"{answer.address} does not say how long its answer is, which may have been cut; ask later."
             )
-        reader = csv.reader(answer.text().splitlines())
-        header = next(reader, [])
+        try:
+            header, *rows = list(csv.reader(answer.text().splitlines())) or [[]]
+        except csv.Error as error:
+            raise BadPayload(f"{answer.address}: the answer is no table ({error}); ask later.") from error
         if len(header) != 2 or header[0] not in _DATE_COLUMNS or header[1] != symbol:
             raise BadPayload(
                 f"{answer.address}: the columns are {', '.join(header) or 'none'}; allowed are "
                 f"{' or '.join(_DATE_COLUMNS)}, and {symbol}."
             )
         observations = []
-        for row in reader:
+        for line, row in enumerate(rows, start=2):
             if len(row) != 2:
-                raise BadPayload(
-                    f"{answer.address}: line {reader.line_num}: holds {len(row)} values under 2 columns."
-                )
+                raise BadPayload(f"{answer.address}: line {line}: holds {len(row)} values under 2 columns.")
             observations.append((row[0], row[1].strip()))
         return answer.address, observations
 

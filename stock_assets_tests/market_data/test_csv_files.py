@@ -145,6 +145,22 @@ def test_a_missing_file_is_an_unknown_symbol_or_a_missing_source(tmp_path: Path)
     )
 
 
+def test_a_quotation_mark_that_is_never_closed(tmp_path: Path) -> None:
+    source = one_each(tmp_path, 'Date,Close,High\n2021-01-04,7,"7\n' + "2021-01-05,7,7\n" * 10_000)
+    with pytest.raises(BadPayload, match=r"\^KS11\.csv: is no table \(.*\); see whether a quotation mark is"):
+        fetch(source)
+
+
+def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
+    source = one_each(tmp_path, "")
+    path = tmp_path / "prices" / "^KS11.csv"
+    path.unlink()
+    # A file that nobody may read at its beginning, root included.
+    path.symlink_to("/proc/self/mem")
+    with pytest.raises(SourceUnavailable, match=r"\^KS11\.csv: cannot be read \(Input/output error\)"):
+        fetch(source)
+
+
 def test_an_absolute_path_starts_nowhere(tmp_path: Path) -> None:
     one_each(tmp_path, "Date,Close,High\n2021-01-04,7,7\n")
     settings = ONE_EACH.model_copy(update={"file": str(tmp_path / "prices" / "{symbol}.csv")})

@@ -230,6 +230,12 @@ def test_a_chart_file_that_ends_early(fred: FakeFred) -> None:
         ask(fred, None)
 
 
+def test_a_chart_file_that_is_something_else(fred: FakeFred) -> None:
+    fred.fail(Fault(200, b"x" * 200_000, "text/plain"))
+    with pytest.raises(BadPayload, match="the answer is no table"):
+        ask(fred, None)
+
+
 def test_a_chart_file_whose_end_is_not_marked_may_have_lost_digits(fred: FakeFred) -> None:
     fred.fail(ENDED_EARLY)
     with pytest.raises(SourceUnavailable, match="does not say how long its answer is"):
