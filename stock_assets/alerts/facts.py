@@ -22,6 +22,8 @@ class RunFacts:
         1 for a run that is no retry of another.
     group : str or None
         What its failures are counted with: its backfill, or its job and hour.
+    closed : str
+        The markets that were closed on its day, such as ``XNYS closed, Thanksgiving``.
     """
 
     run_id: str
@@ -30,6 +32,7 @@ class RunFacts:
     day: date | None = None
     attempt: int = 1
     group: str | None = None
+    closed: str = ""
 
     @property
     def title(self) -> str:

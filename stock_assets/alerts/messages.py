@@ -12,9 +12,8 @@ _MAX_ERROR = 300
 
 def run_started(run: RunFacts) -> Alert:
     """Say that a run that is no training has started."""
-    return Alert(
-        f"run/{run.run_id}/started", "run_started", f"{run.title} started.", day=run.day, link=run.link
-    )
+    text = f"{run.title} started" + (f" ({run.closed})." if run.closed else ".")
+    return Alert(f"run/{run.run_id}/started", "run_started", text, day=run.day, link=run.link)
 
 
 def training_started(run: RunFacts) -> Alert:
@@ -56,8 +55,8 @@ def ready(
         for change in changes
     ]
     parts = ["*Largest changes of weight*\n" + code_block(lines[:MOST_LINES])] if lines else []
-    if remarks:
-        parts.append(bullets(remarks))
+    if all_remarks := [*([run.closed] if run.closed else []), *remarks]:
+        parts.append(bullets(all_remarks))
     text = f"{run.title} ready: {_count(predictions, 'prediction')}, {_count(portfolios, 'portfolio')}."
     return Alert(f"run/{run.run_id}/ready", "ready", text, "\n".join(parts), day=run.day, link=run.link)
 

@@ -8,6 +8,7 @@ import dagster as dg
 
 from stock_assets.alerts.facts import RunFacts
 from stock_assets.defs.jobs import DAILY_JOB, HISTORY_JOB, TRAINING_JOB
+from stock_assets.defs.requested_runs import CLOSED_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +85,7 @@ class AlertedRun:
             date.fromisoformat(partitions[0]) if partitions and single and self.job == DAILY_JOB else None,
             int(tags.get(_RETRY, 0)) + 1,
             f"backfill/{backfill}" if backfill else f"{self.job}/{hour:%Y-%m-%dT%H}",
+            tags.get(CLOSED_TAG, ""),
         )
 
     def events(self, *kinds: dg.DagsterEventType) -> "Sequence[dg.DagsterEvent]":

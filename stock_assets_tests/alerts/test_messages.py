@@ -1,5 +1,6 @@
 """What the messages say, and that they fit into Slack without a secret."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -166,3 +167,11 @@ def test_a_picture_that_is_too_large_is_left_out_and_missed() -> None:
 def test_what_no_table_can_hold_is_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError):
         Alert(**{"key": "k", "kind": "ready", "text": "t", **wrong})  # pyright: ignore[reportArgumentType]
+
+
+def test_a_run_names_the_markets_that_were_closed_on_its_day() -> None:
+    run = replace(RUN, closed="XNYS closed, Thanksgiving")
+    assert messages.run_started(run).text == "Daily 2022-12-01 started (XNYS closed, Thanksgiving)."
+    details = messages.ready(run, 13, 6).details
+    assert details is not None and "XNYS closed, Thanksgiving" in details
+    assert messages.run_started(RUN).text == "Daily 2022-12-01 started."
