@@ -32,6 +32,7 @@ FIRST_DAY, FIRST_DAY_IF_QUICK, LAST_DAY, NEW_DAY = (
     date(2022, 12, 28),
 )
 MANY_INSTRUMENTS = 500
+_WIDTH_OF_FILES = 160
 
 
 class Report:
@@ -76,6 +77,8 @@ def main(quick: bool, folder: Path | None) -> None:
         f"{os.cpu_count()} cores, load {load:.1f} at the start, Python {platform.python_version()}, "
         f"Dagster {dagster.__version__}{', quick' if quick else ''}"
     )
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_FILES
     console.print(table_of(title, report.figures))
     if reason is not None:
         console.print(f"MariaDB was not measured: {reason}")

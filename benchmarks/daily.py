@@ -158,7 +158,13 @@ def day_by_daemon(backfilled: Workplace, folder: Path, days: Range) -> list[Figu
 def _wait_for_daemon(place: Workplace, daemon: Popen[str]) -> None:
     """Wait until the daemon has loaded the code location and looks at the queue."""
     with place.instance() as instance:
-        _wait(daemon, lambda: "QUEUED_RUN_COORDINATOR" in instance.get_daemon_statuses())
+
+        def lives() -> bool:
+            # Every kind of daemon has a status, those that have never run too.
+            status = instance.get_daemon_statuses().get("QUEUED_RUN_COORDINATOR")
+            return status is not None and status.last_heartbeat is not None
+
+        _wait(daemon, lives)
 
 
 def _wait_for_run(place: Workplace, daemon: Popen[str]) -> None:
