@@ -144,12 +144,13 @@ def judge_days(
     answer = ask_sources(deployment, sources, instrument, first, last, stored=stored, now=now)
     second = second_opinion(instrument, sources, answer.source, first, last)
 
-    again = answer.bars[answer.bars["session"].isin(before["session"])]
+    # A bar of a day that the calendar knows no session of is read again, and restated, like any other.
+    again = answer.bars[answer.bars["trading_day"] < wanted[0]]
     restated = is_restated(instrument, universe.quality, again, stored)
     if restated:
         before, first = earlier, earlier["session"].iloc[0].date()
         answer = ask_sources(deployment, sources, instrument, first, last, stored=stored, now=now)
-        again = answer.bars[answer.bars["session"].isin(before["session"])]
+        again = answer.bars[answer.bars["trading_day"] < wanted[0]]
     again = check_bars(instrument, again, before, stored, universe.quality, second, released).bars
 
     # The days are judged by what the source says now of the closes before them, as they are within a range.

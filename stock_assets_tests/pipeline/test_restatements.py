@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from stock_assets.errors import ConfigurationError, StorageError
@@ -32,6 +33,24 @@ def test_restated_closes_are_read_again_from_the_first_on(world: World) -> None:
     # The bar that was held is corrected with the others.
     stored = world.rows("price_bars", instrument="us_index", revision=0)
     assert len(report.stored.revised) == len(stored) == len(before) + 1
+
+
+def test_a_bar_of_no_session_is_corrected_and_restated_like_any_other(world: World) -> None:
+    holiday = date(2021, 2, 11)  # Tokyo's; jp_stock has a bar of it
+    world.scale_bar("jp_stock", holiday, 1.01)
+    report = world.load_days([date(2021, 2, 12)], LATER)
+    assert report.stored.revised["session"].tolist() == [pd.Timestamp(holiday)]
+
+    def halved(rows: list[PriceRow]) -> list[PriceRow]:
+        return [[row[0], *(f"{float(cell) / 2:.6f}" for cell in row[1:5]), *row[5:]] for row in rows]
+
+    with read_transaction(world.engine) as connection:
+        before = market_view(world.deployment, connection, [LAST]).histories["jp_stock"]
+    world.edit_prices("jp_stock", halved)
+    world.load_days([LAST], LATER + timedelta(days=1))
+    with read_transaction(world.engine) as connection:
+        after = market_view(world.deployment, connection, [LAST]).histories["jp_stock"]
+    np.testing.assert_allclose(after.close, before.close / 2, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
