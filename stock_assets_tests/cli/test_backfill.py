@@ -39,6 +39,7 @@ def test_a_backfill_computes_its_range_again_and_nothing_else(finished: Workplac
     ) == [
         ("dagster/asset_partition_range_end", "2021-03-18"),
         ("dagster/asset_partition_range_start", "2021-03-16"),
+        ("dagster/max_retries", "0"),
     ]
 
 

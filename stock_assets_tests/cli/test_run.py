@@ -34,7 +34,8 @@ def test_the_first_run_shows_what_it_does(first_run: FirstRun) -> None:
     ]
     done = re.findall(r"^ +done (\S+) +\d+\.\d s +\d+ s in all$", out, re.MULTILINE)
     assert sorted(done) == sorted(
-        ["price_history", "close_prices", "close_prices", "sharpe_net_model", "stage1_predictions"]
+        ["price_history", "sharpe_net_model", "stage1_predictions"]
+        + 2 * ["close_prices", "close_prices_days_are_fresh"]
         + [f"stage1_model/{name}" for name in INSTRUMENTS]
         + [f"portfolio_weights/{model}" for model in MODELS]
     )

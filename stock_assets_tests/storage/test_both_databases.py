@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from stock_assets.storage.models import ModelRecord, register_model
 from stock_assets.storage.outcomes import write_outcomes
 from stock_assets.storage.predictions import replace_predictions
 from stock_assets.storage.prices import append_bars, read_bars
+from stock_assets.storage.schedules import RunAttempt, write_attempts, write_notices
 from stock_assets.storage.schema import metadata
 from stock_assets.storage.weights import last_weights_before, replace_weights
 from stock_assets_tests.servers import MariaDbServer
@@ -95,6 +97,10 @@ def write_everything(engine: sa.Engine) -> None:
             queue_alerts(connection, [said, Alert(run_id, "ready", "📈", group="g")], now)
             attempt = {"collected_at": now, "feed": "뉴스", "instrument": "", "items": 120, "new_items": new}
             add_collections(connection, pd.DataFrame([attempt]))
+            requested = RunAttempt("daily", DAYS[0], 1, NOON)
+            ended = replace(requested, finished_at=now, result="failed", tries=2, run_id=run_id)
+            write_attempts(connection, [requested, ended, replace(requested, kind="training")])
+            write_notices(connection, [(DAYS[0], "late"), (DAYS[1], "complete")], now)
 
 
 @pytest.mark.needs_binary
@@ -125,6 +131,8 @@ def test_the_tables_are_identical(both: tuple[sa.Engine, sa.Engine]) -> None:
         "headline_collections": 2,
         "run_workers": 2,
         "alerts": 3,
+        "run_attempts": 2,
+        "day_notices": 2,
     }
     assert sqlite == mariadb
 
