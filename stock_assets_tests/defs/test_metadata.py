@@ -10,8 +10,8 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from stock_assets.defs.daily_metadata import PICTURED_DAYS
 from stock_assets.defs.calendar_check import CALENDARS_REACH
+from stock_assets.defs.daily_metadata import PICTURED_DAYS
 from stock_assets.defs.descriptions import PRICE_CHECKS
 from stock_assets_tests.defs.environments import definitions_of
 from stock_assets_tests.defs.runs import BEFORE, DAILY, FIRST, LAST, SINGLE, Runs, records, run_job
