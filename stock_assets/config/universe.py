@@ -14,6 +14,11 @@ from stock_assets.cutoffs import CutoffSchedule
 
 OWNER = r"^(team:\w+|[^@\s]+@[^@\s]+\.[^@\s]+)$"
 LOCAL = "local"
+#: Nobody waits for, looks back on or reads again more than a year of sessions.
+MOST_SESSIONS = 260
+#: A second source is heard on the four weekdays before a bar (market_data.jumps), so that a single day has to
+#: read as many again to find what a range finds.
+LEAST_REREAD = 4
 
 
 class QualityLimits(Section):
@@ -35,7 +40,7 @@ class QualityLimits(Section):
 
     jump: float = Field(default=0.25, gt=0)
     jump_basis_points: float = Field(default=50.0, gt=0)
-    stale_repeats: int = Field(default=4, ge=2)
+    stale_repeats: int = Field(default=4, ge=2, le=MOST_SESSIONS)
     disagreement: float = Field(default=0.002, gt=0)
     disagreement_basis_points: float = Field(default=5.0, gt=0)
 
@@ -79,9 +84,9 @@ class Universe(Section):
     end: date | None = None
     cutoffs: str = "0 0 1,15 * *"
     first_cutoff: date | None = None
-    deadline: Duration = Field(default=timedelta(hours=24), ge=timedelta(0))
-    max_staleness: int = Field(default=5, ge=0)
-    reread_sessions: int = Field(default=5, ge=0)
+    deadline: Duration = Field(default=timedelta(hours=24), ge=timedelta(0), le=timedelta(days=30))
+    max_staleness: int = Field(default=5, ge=0, le=MOST_SESSIONS)
+    reread_sessions: int = Field(default=5, ge=LEAST_REREAD, le=MOST_SESSIONS)
     quality: QualityLimits = QualityLimits()
     source_settings: SourceSettings = SourceSettings()
     instruments: tuple[Instrument, ...] = Field(min_length=1)

@@ -5,6 +5,7 @@ state     when
 ========= =============================================================================================
 waiting   a bar that is expected is missing, or not due yet, and the deadline is not past
 complete  all bars that are expected are there, or after the deadline all but those of soft expectations
+          whose sources said that there is none
 partial   the deadline is past and some of them are missing
 closed    the deadline is past and none of them came, or no exchange had a session: an unscheduled closure
 ========= =============================================================================================
@@ -61,6 +62,7 @@ def day_states(
     deadline: timedelta,
     max_staleness: int,
     soft: Collection[str] = (),
+    failed: Collection[str] = (),
 ) -> DayStates:
     """Judge trading days.
 
@@ -82,6 +84,8 @@ def day_states(
     soft : collection of str
         Instruments whose sessions are a guess: their bars are waited for like others, and a day is
         complete without them.
+    failed : collection of str
+        Instruments whose sources failed: that they have no bar is nobody's word, not even of a soft one.
     """
     wanted = np.array(days, dtype="datetime64[D]")
     shape = (len(wanted), len(expected))
@@ -90,6 +94,7 @@ def day_states(
     due = np.zeros(shape, dtype=np.int64)
     missing: list[list[str]] = [[] for _ in wanted]
     all_soft = np.ones(len(wanted), dtype=bool)
+    any_failed = np.zeros(len(wanted), dtype=bool)
     sessions_held = np.zeros(len(wanted), dtype=bool)
     stored = dict(list(bars.groupby("instrument", sort=False)))
     for column, (instrument, table) in enumerate(expected.items()):
@@ -103,11 +108,12 @@ def day_states(
             at = np.searchsorted(wanted, day)
             if at < len(wanted) and wanted[at] == day:
                 missing[at].append(f"{instrument} of {session}")
-                all_soft[at] &= instrument in soft
+                all_soft[at] &= instrument in soft and instrument not in failed
+                any_failed[at] |= instrument in failed
     judged = [
-        _judge(day, int(number), lacking, bool(guessed), bool(held), now, deadline)
-        for day, number, lacking, guessed, held in zip(
-            days, due.sum(axis=1), missing, all_soft, sessions_held, strict=True
+        _judge(day, int(number), lacking, bool(guessed), bool(owed), bool(held), now, deadline)
+        for day, number, lacking, guessed, owed, held in zip(
+            days, due.sum(axis=1), missing, all_soft, any_failed, sessions_held, strict=True
         )
     ]
     return DayStates(
@@ -139,9 +145,19 @@ def _last_bars(
 
 
 def _judge(
-    day: date, due: int, missing: list[str], guessed: bool, held: bool, now: datetime, deadline: timedelta
+    day: date,
+    due: int,
+    missing: list[str],
+    guessed: bool,
+    owed: bool,
+    held: bool,
+    now: datetime,
+    deadline: timedelta,
 ) -> tuple[DayState, str]:
-    """Return state and reason of one day; ``guessed`` says that all of the missing sessions are a guess."""
+    """Return state and reason of one day.
+
+    ``guessed`` says that all of the missing sessions are a guess, ``owed`` that sources failed.
+    """
     limit = decision_time(day) + deadline
     if not due:
         if held:
@@ -153,10 +169,9 @@ def _judge(
     if now < limit:
         return "waiting", f"{lacking}; they are waited for until {limit:%Y-%m-%d %H:%M} UTC."
     if len(missing) == due:
-        return (
-            "closed",
-            f"None of the {due} bars that fall due on this day came until {limit:%Y-%m-%d %H:%M} UTC.",
-        )
+        came = f"None of the {due} bars that fall due on this day came until {limit:%Y-%m-%d %H:%M} UTC"
+        why = "; sources failed, and are asked for them again." if owed else "."
+        return "closed", came + why
     if guessed:
         return "complete", f"{lacking}; that their sessions took place is a guess, so that nothing is amiss."
     return "partial", f"{lacking}, and the deadline of {limit:%Y-%m-%d %H:%M} UTC is past."

@@ -226,6 +226,7 @@ def load_days(
             universe.deadline,
             universe.max_staleness,
             soft=[one.id for one in universe.priced if one.session_expectation == "soft"],
+            failed=failures,
         )
         outdated = partly_judged_days(connection, days, asked, bars, previous, stored.revised)
         settled = states.days[~states.days["date"].isin(pd.to_datetime(sorted(outdated)))]

@@ -311,6 +311,18 @@ MISTAKES = {
         "first_cutoff: 2021-04-01",
         "first_cutoff 2021-04-01 is after end 2021-03-31; allowed is a day before.",
     ),
+    "a wait without end": (
+        UNIVERSE,
+        "max_staleness: 3",
+        "max_staleness: 3\ndeadline: P999999999D",
+        "deadline: 999999999 days, 0:00:00 is not allowed; allowed is a value of at most 30 days.",
+    ),
+    "too little read again": (
+        UNIVERSE,
+        "max_staleness: 3",
+        "max_staleness: 3\nreread_sessions: 2",
+        "reread_sessions: 2 is not allowed; allowed is a value of at least 4.",
+    ),
     "another base currency": (
         UNIVERSE,
         "max_staleness: 3",

@@ -113,8 +113,23 @@ def test_a_soft_bar_excuses_no_firm_one() -> None:
         (
             "partial",
             "2 of 3 bars are missing: a of 2021-01-05, c of 2021-01-05, and the deadline of 2021-01-07 "
-            "00:00 UTC "
-            "is past.",
+            "00:00 UTC is past.",
+        )
+    ]
+
+
+def test_a_source_that_failed_excuses_nobody() -> None:
+    tables = expected({"a": WEEK, "b": WEEK})
+    states = day_states(
+        [TUE], tables, bars(tables, {"a": WEEK}), LONG_AFTER, DAY, 1, soft=["b"], failed=["b"]
+    )
+    assert [state for state, _ in told(states)] == ["partial"]
+    states = day_states([TUE], tables, bars(tables, {}), LONG_AFTER, DAY, 1, soft=["b"], failed=["b"])
+    assert told(states) == [
+        (
+            "closed",
+            "None of the 2 bars that fall due on this day came until 2021-01-07 00:00 UTC; sources failed, "
+            "and are asked for them again.",
         )
     ]
 
