@@ -20,7 +20,8 @@ def partly_judged_days(
     """Return which days of a run are to be judged anew although the run has just loaded them.
 
     An instrument that needs only the last of them reads the sessions before again. What comes or is corrected
-    there belongs to earlier days of the run, of which it was not asked: what was found on them is outdated.
+    there belongs to earlier days of the run, of which it was not asked: what was found on them is outdated,
+    and what was found on the day of the bar that follows, which is judged by it.
 
     Parameters
     ----------
@@ -37,13 +38,13 @@ def partly_judged_days(
     known = pd.MultiIndex.from_frame(previous[key])
     added = bars[~pd.MultiIndex.from_frame(bars[key]).isin(known)]
     changed = pd.concat([frame[[*key, "trading_day"]] for frame in (added, revised)])
+    either = pd.concat([frame[[*key, "trading_day"]] for frame in (previous, bars)])
+    either = either.drop_duplicates(key).sort_values(key)
+    before = either.assign(session=either.groupby("instrument")["session"].shift())
+    following = before[pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(changed[key]))]
     found = read_findings(connection, days[0], days[-1])[[*key, "trading_day"]]
     # A bar that is held is so on the day that knew it for a spike, too.
     held = found[pd.MultiIndex.from_frame(found[key]).isin(pd.MultiIndex.from_frame(changed[key]))]
-    concerned = {
-        (instrument, stamp.date())
-        for instrument, stamp in pd.concat([changed, held])[["instrument", "trading_day"]].itertuples(
-            index=False
-        )
-    }
+    outdated = pd.concat([changed, following, held])[["instrument", "trading_day"]]
+    concerned = {(instrument, stamp.date()) for instrument, stamp in outdated.itertuples(index=False)}
     return {day for instrument, day in concerned if day in days and day not in asked.get(instrument, ())}

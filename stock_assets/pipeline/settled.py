@@ -15,6 +15,7 @@ from stock_assets.config.portfolios import PORTFOLIO_MODELS
 from stock_assets.pipeline.assets import prediction_asset, weights_asset
 from stock_assets.pipeline.deployment import Deployment
 from stock_assets.storage.changes import (
+    bars_before_known_at,
     holds_changed_at,
     known_at_by_day,
     last_known_at,
@@ -39,8 +40,9 @@ def open_days(
     """Return the trading days that were never judged, that wait, or that are to be judged anew.
 
     A later day reads the sessions before it again and stores what has come; what the quality checks and the
-    state say of the day that such a bar or correction belongs to is to be said anew. So is what a day says
-    of a bar that it holds, when the bar was corrected or released.
+    state say of the day that such a bar or correction belongs to is to be said anew. So is what the day of
+    the next bar says, which alone can deny it, and what a day says of a bar that it holds, when the bar was
+    corrected or released.
 
     Parameters
     ----------
@@ -52,7 +54,8 @@ def open_days(
     if states is None:
         states = day_states(connection, days[0], days[-1])
     judged = {day: row.computed_at for day, row in states.items() if row.state != "waiting"}
-    changes = [change(connection, days[0], days[-1]) for change in (known_at_by_day, holds_changed_at)]
+    asked = (known_at_by_day, bars_before_known_at, holds_changed_at)
+    changes = [change(connection, days[0], days[-1]) for change in asked]
     outdated = {
         day for changed in changes for day, at in changed.items() if day in judged and at > judged[day]
     }

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _HELD = findings.c.severity == "held"
 
+#: Calendar days that certainly hold the session before the first of a trading day.
+_BAR_BEFORE = dt.timedelta(days=45)
+
 
 def last_known_at(connection: sa.Connection, until: dt.date) -> dt.datetime | None:
     """Return when the newest bar or revision of the trading days up to ``until`` was stored, or None."""
@@ -30,6 +33,34 @@ def known_at_by_day(connection: sa.Connection, first: dt.date, last: dt.date) ->
         sa.select(day, sa.func.max(price_bars.c.known_at)).where(day.between(first, last)).group_by(day)
     )
     return {trading_day: known_at for trading_day, known_at in connection.execute(statement)}
+
+
+def bars_before_known_at(
+    connection: sa.Connection, first: dt.date, last: dt.date
+) -> dict[dt.date, dt.datetime]:
+    """Return when what the bars of each trading day are compared with was stored last, both bounds included.
+
+    That is the newest bar or revision of each instrument's session before. Whether a close is a spike is said
+    by the close that follows: it is to say so of a corrected one as well, although it has not changed itself.
+    A day none of whose bars has another before it is left out.
+    """
+    day, known_at = price_bars.c.trading_day, price_bars.c.known_at
+    newest = (
+        sa.select(price_bars.c.instrument, price_bars.c.session, day, sa.func.max(known_at).label("known_at"))
+        .where(day.between(first - _BAR_BEFORE, last))
+        .group_by(price_bars.c.instrument, price_bars.c.session, day)
+        .subquery()
+    )
+    before = sa.func.lag(newest.c.known_at, type_=known_at.type).over(
+        partition_by=newest.c.instrument, order_by=newest.c.session
+    )
+    pairs = sa.select(newest.c.trading_day, before.label("before")).subquery()
+    statement = (
+        sa.select(pairs.c.trading_day, sa.func.max(pairs.c.before))
+        .where(pairs.c.before.is_not(None), pairs.c.trading_day >= first)
+        .group_by(pairs.c.trading_day)
+    )
+    return {trading_day: at for trading_day, at in connection.execute(statement)}
 
 
 def last_released_at(connection: sa.Connection, until: dt.date) -> dt.datetime | None:

@@ -118,17 +118,22 @@ def test_a_bar_that_comes_late_completes_its_day(world: World) -> None:
     assert "lags" not in outcome["reason"]
 
 
-def test_a_correction_reopens_its_day_until_it_is_judged_again(up_to_date: World) -> None:
-    """A correction may be a mistake itself, which the checks are to say."""
+def test_a_correction_reopens_its_day_and_the_next_until_they_are_judged_again(up_to_date: World) -> None:
+    """A correction may be a mistake itself, which the checks are to say: those of the next bar, too."""
     assert up_to_date.plan().is_empty
     up_to_date.scale_bar("us_index", CORRECTED, 3)
     up_to_date.load_days([LAST], LATER)
     assert not up_to_date.rows("findings", CORRECTED)
     plan = up_to_date.plan()
-    assert plan.price_runs == ((CORRECTED,),)
-    up_to_date.load_days([CORRECTED], LATER)
+    next_day = date(2021, 3, 30)
+    assert plan.price_runs == ((CORRECTED, next_day),)
+    up_to_date.load_days([CORRECTED], LATER + timedelta(hours=1), only_missing=True)
     assert [row["kind"] for row in up_to_date.rows("findings", CORRECTED, CORRECTED)] == ["jump"]
-    assert up_to_date.plan().is_empty
+    assert up_to_date.plan().price_runs == ((next_day,),)
+    up_to_date.load_days([next_day], LATER + timedelta(hours=2), only_missing=True)
+    (denied,) = up_to_date.rows("findings", next_day, next_day)
+    assert (denied["session"], denied["kind"]) == (CORRECTED, "jump_denied_by_next_bar")
+    assert not up_to_date.plan().price_runs
 
 
 def test_a_bar_that_the_source_has_lost_is_not_asked_for_for_ever(up_to_date: World) -> None:

@@ -181,6 +181,23 @@ def test_beside_a_new_instrument_the_others_load_their_open_days(grown: World) -
     assert len(days) == 6
 
 
+def test_a_correction_beside_a_new_instrument_leaves_its_day_and_the_next_to_be_judged(grown: World) -> None:
+    spike, next_day = date(2021, 3, 29), date(2021, 3, 30)
+    grown.load_history()
+    grown.forget_prices(LAST)
+    grown.scale_bar("us_index", spike, 1.5)
+    for run in grown.plan().price_runs:
+        grown.load_days(run, LATER, only_missing=True)
+    assert grown.plan().price_runs == ((spike, next_day),)
+    grown.load_days([spike, next_day], LATER + timedelta(hours=1), only_missing=True)
+    found = grown.rows("findings", spike, LAST, instrument="us_index")
+    assert [(row["kind"], row["session"], row["trading_day"]) for row in found] == [
+        ("jump", spike, spike),
+        ("jump_denied_by_next_bar", spike, next_day),
+    ]
+    assert not grown.plan().price_runs
+
+
 def test_a_day_that_waits_asks_for_every_instrument(unloaded: World) -> None:
     """Whose bars it has by now may have been corrected."""
     unloaded.remove_bars("gold", LAST)

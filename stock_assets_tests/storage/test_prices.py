@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from stock_assets.errors import InvalidRow
 from stock_assets.market_data.bars import BAR_COLUMNS, empty_bars
-from stock_assets.storage.changes import known_at_by_day
+from stock_assets.storage.changes import bars_before_known_at, known_at_by_day
 from stock_assets.storage.prices import (
     AppendedBars,
     append_bars,
@@ -180,6 +180,38 @@ def test_when_each_day_was_last_known(database: sa.Engine) -> None:
         found = known_at_by_day(connection, days[0], days[1])
         assert list(known_at_by_day(connection, days[1], days[1])) == [days[1]]
     assert found == {days[0]: NOON, days[1]: LATER}
+
+
+def test_when_the_bar_before_was_last_known(database: sa.Engine) -> None:
+    append(database, bars("kor", [100.0, 101.0, 102.0, 103.0]))
+    append(database, bars("us", [100.0, 101.0], TUESDAY), NOON + dt.timedelta(minutes=1))
+    days = [MONDAY + dt.timedelta(days=number) for number in range(4)]
+
+    def found(first: dt.date = days[0], last: dt.date = days[-1]) -> dict[dt.date, dt.datetime]:
+        with database.begin() as connection:
+            return bars_before_known_at(connection, first, last)
+
+    us = NOON + dt.timedelta(minutes=1)
+    assert found() == {days[1]: NOON, days[2]: us, days[3]: NOON}
+    append(database, bars("kor", [200.0], TUESDAY), LATER)
+    assert found() == {days[1]: NOON, days[2]: LATER, days[3]: NOON}
+    assert found(days[2], days[2]) == {days[2]: LATER}, "its bar before lies before the first day"
+    append(database, bars("us", [200.0]), LATER)
+    assert found() == {days[1]: LATER, days[2]: LATER, days[3]: NOON}, "a bar that comes late is one before"
+
+
+def test_the_bar_before_is_the_sessions_before_and_not_the_trading_days(database: sa.Engine) -> None:
+    saturday, monday, tuesday = (dt.date(2022, 10, day) for day in (8, 10, 11))
+    for session in (saturday, monday, tuesday):
+        day = pd.Timestamp(max(session, monday))
+        append(database, bars("coin", [100.0], monday, session=pd.Timestamp(session), trading_day=day))
+    append(
+        database,
+        bars("coin", [150.0], monday, session=pd.Timestamp(saturday), trading_day=pd.Timestamp(monday)),
+        LATER,
+    )
+    with database.begin() as connection:
+        assert bars_before_known_at(connection, monday, tuesday) == {monday: LATER, tuesday: NOON}
 
 
 def test_a_bar_without_a_close_is_refused_and_nothing_is_stored(database: sa.Engine) -> None:
