@@ -39,9 +39,8 @@ def prepare() -> Deployment:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     with _locked(settings, "init.lock", wait=True):
         write_instance_file(settings.state_dir / INSTANCE_FILE, deployment.universe.operations)
-        # First what looks at the server: what an account may not do is then said in a sentence.
-        initialize(settings)
         upgrade(create_engine(settings.database_url), deployment.universe.name)
+        initialize(settings)
     return deployment
 
 

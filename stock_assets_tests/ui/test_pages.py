@@ -24,9 +24,12 @@ CHECKS = (
     "calendar_agrees",
     "calendars_reach",
     "closes_move",
+    "closes_unchanged",
+    "days_are_fresh",
     "moves_are_plausible",
     "sessions_are_complete",
     "sources_agree",
+    "sources_answered",
     "values_are_valid",
 )
 DAY, CUTOFF = "2021-03-31", "2021-03-15"
