@@ -39,7 +39,7 @@ Universe = tuple[tuple[str, ...], dg.Definitions]
 
 
 def parents(name: str, instruments: tuple[str, ...]) -> set[str]:
-    """What DESIGN's table says of an asset's inputs."""
+    """What the table of assets says of an asset's inputs."""
     folder, _, instrument = name.partition("/")
     if name == "price_history":
         return set()
