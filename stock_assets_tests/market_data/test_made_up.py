@@ -1,4 +1,4 @@
-"""What the architecture says of trading days, yields and closed markets, on three exchanges from file to history."""
+"""What is said of trading days, yields and closed markets, on three exchanges from file to history."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
