@@ -2,6 +2,8 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.text import Text
@@ -31,17 +33,28 @@ def print_examination(*, every_symbol: bool, console: Console | None = None) -> 
         Whether nothing failed.
     """
     out = console or Console(highlight=False)
-    # What the parts that are called would log is what the lines say.
-    logging.getLogger("stock_assets").setLevel(logging.ERROR)
     settings = Settings.from_environment()
     counts: Counter[str] = Counter()
-    for diagnosis in examine(settings, every_symbol=every_symbol):
-        counts[diagnosis.verdict] += 1
-        out.print(_line(diagnosis), soft_wrap=True)
+    with _errors_alone_logged():
+        for diagnosis in examine(settings, every_symbol=every_symbol):
+            counts[diagnosis.verdict] += 1
+            out.print(_line(diagnosis), soft_wrap=True)
     verdict = f"{counts['failed']} failed, {counts['warning']} warnings, {counts['ok']} in order"
     skipped = f", {counts['skipped']} not looked at" if counts["skipped"] else ""
     out.print(f"{settings.universe}: {verdict}{skipped}.", soft_wrap=True)
     return not counts["failed"]
+
+
+@contextmanager
+def _errors_alone_logged() -> Iterator[None]:
+    """Log no warnings of the parts that are called: they are what the lines say."""
+    logger = logging.getLogger("stock_assets")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _line(diagnosis: Diagnosis) -> Text:

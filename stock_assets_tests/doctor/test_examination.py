@@ -1,5 +1,6 @@
 """Everything together: nothing left out, in order, secrets nowhere, and something said whatever is broken."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
@@ -96,6 +97,7 @@ def test_each_line_has_mark_subject_finding_and_what_to_do(
         monkeypatch.delenv(name, raising=False)
     printed = StringIO()
     assert print_examination(every_symbol=False, console=Console(file=printed, width=60)) is fine
+    assert logging.getLogger("stock_assets").level == logging.NOTSET, "the process goes on to log"
     lines = printed.getvalue().splitlines()
     marks = {line.split()[0] for line in lines[:-1]}
     assert marks == ({"ok", "warning"} if fine else {"ok", "warning", "FAILED", "skipped"})
