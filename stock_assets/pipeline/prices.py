@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import partial
 
 import pandas as pd
 import sqlalchemy as sa
@@ -203,7 +202,6 @@ def load_days(
                 universe.instrument(name),
                 previous[previous["instrument"] == name],
                 own_days,
-                history=partial(_all_bars, engine, name),
                 released=released.get(name, ()),
                 now=now,
             )
@@ -244,11 +242,6 @@ def load_days(
             failures=failures,
             corrections=corrections_of(deployment, connection, stored.revised, now),
         )
-
-
-def _all_bars(engine: sa.Engine, instrument: str) -> pd.DataFrame:
-    with read_transaction(engine) as connection:
-        return read_bars(connection, instruments=[instrument], held="all")
 
 
 def _findings_of_failures(
