@@ -109,6 +109,7 @@ def operator(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield Operator(workplace, instance)
 
 
+@pytest.mark.slow_machine
 def test_what_dies_is_a_failure_that_says_why_and_is_done_again(operator: Operator) -> None:
     with operator.daemon():
         operator.request("crashing")

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from stock_assets_tests.commands import Workplace, needs_proc
 from stock_assets_tests.ui.served import served
 
 START = datetime.now(UTC).date() - timedelta(days=6)
 
 
+@pytest.mark.slow_machine
 @needs_proc
 def test_the_daemon_runs_the_history_and_then_the_days(workplace: Workplace) -> None:
     path = workplace.configuration / "universe.yaml"
