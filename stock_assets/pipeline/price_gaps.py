@@ -79,3 +79,22 @@ def missing_days(
         if stretch:
             stretches[name] = stretch
     return stretches
+
+
+def with_neighbours(
+    stored: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp, count: int
+) -> tuple[date, date]:
+    """Return the first and the last session of a gap with some stored ones on either side.
+
+    Parameters
+    ----------
+    stored : DataFrame
+        Bars of the instrument, as ``read_bars`` returns them.
+    first, last : Timestamp
+        The gap's own.
+    count : int
+        How many stored sessions on either side, as far as there are any.
+    """
+    sessions = stored["session"]
+    wide = [*sessions[sessions < first].tail(count), first, last, *sessions[sessions > last].head(count)]
+    return wide[0].date(), wide[-1].date()

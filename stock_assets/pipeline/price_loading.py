@@ -1,7 +1,7 @@
 """Asking the sources of one instrument for its bars, and judging what they say."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import pandas as pd
@@ -14,7 +14,13 @@ from stock_assets.market_data.second_opinion import second_opinion
 from stock_assets.market_data.source import PriceSource
 from stock_assets.market_data.sources import fetch_rows
 from stock_assets.pipeline.deployment import Deployment
-from stock_assets.pipeline.restatements import is_restated, outranked
+from stock_assets.pipeline.restatements import (
+    is_restated,
+    outranked,
+    refuse_other_level,
+    refuse_splices,
+    stands_in,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +119,7 @@ def judge_days(
     stored: pd.DataFrame,
     days: Sequence[date],
     *,
+    history: Callable[[], pd.DataFrame],
     released: Collection[date],
     now: datetime,
 ) -> JudgedDays:
@@ -124,13 +131,16 @@ def judge_days(
         Bars of the instrument around the days, held ones too, as ``read_bars`` returns them.
     days : sequence of date
         Trading days in ascending order.
+    history : callable
+        Reads all bars of the instrument, as ``stored``; called only for a fallback and a restatement.
     released : collection of date
         Sessions whose bars somebody has released.
 
     Raises
     ------
     SourceError
-        If no source answered.
+        If no source answered; if a fallback answered whose closes are not on the level of those that are
+        stored; or if a restatement would leave closes of the old level beside new ones.
     """
     universe = deployment.universe
     wanted = pd.to_datetime(list(days))
@@ -142,14 +152,23 @@ def judge_days(
     first = sessions.iloc[0].date() if len(sessions) else days[0]
     last = max(sessions.iloc[-1].date(), days[-1]) if len(sessions) else days[0]
     answer = ask_sources(deployment, sources, instrument, first, last, stored=stored, now=now)
+    fallback = answer.source != instrument.sources[0].source and stands_in(
+        instrument, answer.source, history()
+    )
+    if fallback:
+        refuse_other_level(instrument, answer.source, universe.quality, answer.bars, history())
     second = second_opinion(instrument, sources, answer.source, first, last)
 
     # A bar of a day that the calendar knows no session of is read again, and restated, like any other.
     again = answer.bars[answer.bars["trading_day"] < wanted[0]]
-    restated = is_restated(instrument, universe.quality, again, stored)
+    restated = not fallback and is_restated(again, stored)
     if restated:
         before, first = earlier, earlier["session"].iloc[0].date()
-        answer = ask_sources(deployment, sources, instrument, first, last, stored=stored, now=now)
+        # Another source would say the past on a level of its own.
+        same = tuple(choice for choice in instrument.sources if choice.source == answer.source)
+        only = instrument.model_copy(update={"sources": same})
+        whole = ask_sources(deployment, sources, only, first, last, stored=stored, now=now)
+        answer = replace(whole, silent=answer.silent)
         again = answer.bars[answer.bars["trading_day"] < wanted[0]]
     again = check_bars(instrument, again, before, stored, universe.quality, second, released).bars
 
@@ -160,7 +179,9 @@ def judge_days(
     report = check_bars(instrument, bars, own, context, universe.quality, second, released)
 
     bars = pd.concat([again, report.bars], ignore_index=True)
-    if not restated:
+    if restated:
+        refuse_splices(instrument, answer.source, universe.quality, bars, history())
+    else:
         bars = bars[~outranked(instrument, bars, stored)]
     unasked = () if second is None or second.failure is None else (second.failure,)
     return JudgedDays(answer.source, bars, report.findings, (*answer.silent, *unasked))

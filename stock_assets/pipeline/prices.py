@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import pandas as pd
 import sqlalchemy as sa
@@ -18,9 +19,9 @@ from stock_assets.market_data.source import PriceSource
 from stock_assets.pipeline.corrections import Correction, corrections_of
 from stock_assets.pipeline.deployment import Deployment
 from stock_assets.pipeline.partly_judged import partly_judged_days
-from stock_assets.pipeline.price_gaps import missing_days, unexplained_gaps
+from stock_assets.pipeline.price_gaps import missing_days, unexplained_gaps, with_neighbours
 from stock_assets.pipeline.price_loading import JudgedDays, ask_sources, due_bars, judge_days
-from stock_assets.pipeline.restatements import outranked, refuse_moved_bars
+from stock_assets.pipeline.restatements import outranked, refuse_moved_bars, refuse_other_level
 from stock_assets.storage.days import write_days
 from stock_assets.storage.engine import read_transaction
 from stock_assets.storage.findings import read_findings, replace_findings
@@ -113,17 +114,25 @@ def load_history(
     Raises
     ------
     SourceError
-        If no source answered, or if an instrument of which nothing is stored has no bar at all.
+        If no source answered; if an instrument of which nothing is stored has no bar at all; or if the answer
+        is not on the level of the closes that are stored on either side of the gap.
     """
     first, last = gap["session"].iloc[0], gap["session"].iloc[-1]
-    settings = deployment.universe.instrument(instrument)
-    expected = due_bars(deployment.expected_bars[instrument], now)
-    expected = expected[expected["session"].between(first, last)]
+    settings, start = deployment.universe.instrument(instrument), deployment.partition_days.first
     with read_transaction(engine) as connection:
-        previous = read_bars(connection, instruments=[instrument], until=last.date(), held="all")
+        stored_before = read_bars(connection, instruments=[instrument], until=start, held="all")
         released = released_sessions(connection).get(instrument, ())
-    answer = ask_sources(deployment, sources, settings, first.date(), last.date(), stored=previous, now=now)
-    bars = answer.bars[answer.bars["trading_day"] < pd.Timestamp(deployment.partition_days.first)]
+    stored_before = stored_before[stored_before["trading_day"] < pd.Timestamp(start)]
+    previous = stored_before[stored_before["session"] <= last]
+    due = due_bars(deployment.expected_bars[instrument], now)
+    due = due[due["trading_day"] < pd.Timestamp(start)]
+    expected = due[due["session"].between(first, last)]
+    around = with_neighbours(stored_before, first, last, deployment.universe.reread_sessions)
+    answer = ask_sources(deployment, sources, settings, *around, stored=previous, now=now)
+    bars = answer.bars[answer.bars["trading_day"] < pd.Timestamp(start)]
+    if len(stored_before) and len(bars):
+        refuse_other_level(settings, answer.source, deployment.universe.quality, bars, stored_before)
+    bars = bars[bars["session"].between(first, last)]
     if bars.empty and previous.empty and len(expected):
         raise NoDataForWindow(
             f"instruments.{instrument}: the source {answer.source!r} has no bar from {first.date()} to "
@@ -202,6 +211,7 @@ def load_days(
                 universe.instrument(name),
                 previous[previous["instrument"] == name],
                 own_days,
+                history=partial(_all_bars, engine, name),
                 released=released.get(name, ()),
                 now=now,
             )
@@ -242,6 +252,11 @@ def load_days(
             failures=failures,
             corrections=corrections_of(deployment, connection, stored.revised, now),
         )
+
+
+def _all_bars(engine: sa.Engine, instrument: str) -> pd.DataFrame:
+    with read_transaction(engine) as connection:
+        return read_bars(connection, instruments=[instrument], held="all")
 
 
 def _findings_of_failures(

@@ -25,13 +25,16 @@ def change_after(
     seed: int,
     *,
     values_only: bool = False,
+    there_until: date | None = None,
     instruments: Iterable[str] | None = None,
 ) -> None:
     """Change at random everything in the sources that falls due after a trading day.
 
     Numbers change, bars disappear, come twice or lose their close, and days without a session get one. With
-    ``values_only`` numbers change and nothing else, by so little that no bar is held for it; ``instruments``
-    are those of the universe by default.
+    ``values_only`` numbers change and nothing else, by so little that no bar is held for it. Sessions until
+    ``there_until`` stay: who has stored them believes no answer that restates what lies beside them and says
+    nothing of them, be it right about earlier days or not. ``instruments`` are those of the universe by
+    default.
     """
     factors = _SMALL_FACTORS if values_only else _FACTORS
     for instrument in world.instruments if instruments is None else instruments:
@@ -44,7 +47,9 @@ def change_after(
             if values_only:
                 return known + changed
             last = date.fromisoformat(rows[-1][0])
-            return known + _disturbed(changed, rng) + _surprises(world, instrument, day, last, rows, rng)
+            stays = "" if there_until is None else there_until.isoformat()
+            surprises = _surprises(world, instrument, day, last, rows, rng)
+            return known + _disturbed(changed, stays, rng) + surprises
 
         world.edit_prices(instrument, edit)
 
@@ -94,10 +99,13 @@ def _times(cell: str, factor: float) -> str:
     return f"{float(cell) * factor:.4f}" if cell else ""
 
 
-def _disturbed(rows: list[PriceRow], rng: np.random.Generator) -> list[PriceRow]:
+def _disturbed(rows: list[PriceRow], stays: str, rng: np.random.Generator) -> list[PriceRow]:
     disturbed = []
     for row in rows:
         draw = rng.uniform()
+        if row[0] <= stays:
+            disturbed.append(row)
+            continue
         if draw < _DROPPED:
             continue
         disturbed.append([*row[:4], "", *row[5:]] if draw < _DROPPED + _EMPTY else row)

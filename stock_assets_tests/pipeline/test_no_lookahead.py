@@ -17,7 +17,7 @@ from stock_assets.stage1.model import TrainedStage1
 from stock_assets.storage.engine import read_transaction
 from stock_assets_tests.lookahead import LookAhead
 from stock_assets_tests.pipeline.later_data import change_after, cutoffs_known_on, demand_the_same
-from stock_assets_tests.worlds import CUTOFFS, World, load_prices
+from stock_assets_tests.worlds import CUTOFFS, FIRST_LOADED, World, load_prices
 
 #: A Friday like any other; the one before Tokyo's Saturday session, whose own close was corrected later; and
 #: the one before a cutoff whose models may read all of it.
@@ -34,8 +34,12 @@ def changed_after(tmp_path_factory: pytest.TempPathFactory) -> Callable[[date], 
 
     def build(day: date) -> World:
         if day not in built:
+
+            def spoil(own: World, time: int) -> None:
+                change_after(own, day, day.toordinal() + time, there_until=FIRST_LOADED if time else None)
+
             world = World.install(tmp_path_factory.mktemp("changed") / "world")
-            load_prices(world, lambda own, time: change_after(own, day, seed=day.toordinal() + time))
+            load_prices(world, spoil)
             built[day] = world
         return built[day]
 
