@@ -17,7 +17,7 @@ from stock_assets.pipeline.deployment import Deployment
 from stock_assets.pipeline.freshness import days_looked_at, deadline_of
 from stock_assets.pipeline.run_attempts import RunStates, standing, unfinished
 from stock_assets.pipeline.trainings import Training, missing_trainings
-from stock_assets.storage.day_progress import day_states
+from stock_assets.storage.day_progress import day_states, without_history
 from stock_assets.storage.engine import read_transaction
 from stock_assets.storage.schedules import RunAttempt, read_attempts, write_attempts
 
@@ -90,7 +90,8 @@ def decide_trainings(
 ) -> TrainingDecision:
     """Decide which cutoffs are to be trained.
 
-    A cutoff is trained once the last trading day before it is there, or past its deadline.
+    A cutoff is trained once all prices before it were loaded and the last trading day waits for none, or is
+    past its deadline: a network that knows less than it might would stay as it is.
 
     Parameters
     ----------
@@ -112,8 +113,11 @@ def decide_trainings(
         states = run_states(unfinished(attempts))
         by_cutoff = {cutoff: list(own) for cutoff, own in groupby(attempts, key=lambda one: one.day)}
         looked_at = set(trainings) | {one.day for one in unfinished(attempts)}
+        no_history = bool(trainings) and _history_is_coming(deployment, connection, now, run_states)
         for cutoff in sorted(looked_at):
-            why = _why_not_yet(deployment, connection, cutoff, now) if cutoff in trainings else None
+            why = None
+            if cutoff in trainings:
+                why = _why_not_yet(deployment, connection, cutoff, now, no_history=no_history)
             wanted = cutoff in trainings and cutoff not in running and why is None
             own = standing(
                 operations, "training", cutoff, by_cutoff.get(cutoff, []), states, now, wanted=wanted
@@ -143,10 +147,25 @@ def record_trainings(engine: sa.Engine, decision: TrainingDecision, now: datetim
             write_attempts(connection, attempts)
 
 
+def _history_is_coming(
+    deployment: Deployment, connection: sa.Connection, now: datetime, run_states: RunStates
+) -> bool:
+    """Return whether an instrument has no history yet, and its loading was not tried in vain."""
+    universe = deployment.universe
+    if not without_history(connection, universe.priced_ids, deployment.partition_days.first):
+        return False
+    attempts = read_attempts(connection, "history", universe.start)
+    states = run_states(unfinished(attempts))
+    own = standing(universe.operations, "history", universe.start, attempts, states, now, wanted=True)
+    return not own.is_exhausted
+
+
 def _why_not_yet(
-    deployment: Deployment, connection: sa.Connection, cutoff: date, now: datetime
+    deployment: Deployment, connection: sa.Connection, cutoff: date, now: datetime, *, no_history: bool
 ) -> str | None:
     """Return why a cutoff is not trained yet, or None: what it is to know must have been loaded."""
+    if no_history:
+        return f"{cutoff} is trained once the history is loaded"
     days = deployment.partition_days
     before = days.between(days.first, cutoff - timedelta(days=1))
     if not before:
@@ -154,15 +173,18 @@ def _why_not_yet(
     states = day_states(connection, before[0], before[-1])
     never = [day for day in before if day not in states]
     in_reach = days_looked_at(deployment, now)
-    older = [day for day in never if not in_reach or day < in_reach[0]]
-    if older:
+    if not deployment.universe.operations.catch_up:
+        in_reach = in_reach[-1:]
+    if older := [day for day in never if day not in in_reach]:
         return (
             f"{cutoff} is not trained: {len(older)} trading days from {older[0]} to {older[-1]} were never "
             "loaded, run `make run`"
         )
+    if never:
+        which = " to ".join(str(day) for day in dict.fromkeys((never[0], never[-1])))
+        return f"{cutoff} is trained once the prices of {which} are loaded"
     last = before[-1]
-    state = states.get(last)
-    if (state is None or state.state == "waiting") and now < deadline_of(deployment, last):
+    if states[last].state == "waiting" and now < deadline_of(deployment, last):
         until = f"{deadline_of(deployment, last):%Y-%m-%d %H:%M} UTC"
         return f"{cutoff} is trained once {last} is complete, or at {until}"
     return None

@@ -30,6 +30,7 @@ def install(tables: Path, tmp_path: Path) -> Install:
         made = Simulation.install(
             tmp_path, "kospi", NOW, tables, start=FIRST, instruments=[NEW_YORK, SECOND], operations=operations
         )
+        made.load_history()
         made.finish_days(made.deployment.partition_days.between(FIRST, until), NOW)
         return made
 
@@ -63,11 +64,13 @@ def test_a_cutoff_waits_for_the_last_day_before_it(install: Install) -> None:
     simulation.train(MIDDLE, NOW)
     midnight = at(APRIL)
     early = simulation.look_at_trainings(midnight)
-    assert early.requests == () and early.reason == (
+    assert early.requests == ()
+    assert early.reason == "2026-04-01 is trained once the prices of 2026-03-31 are loaded."
+    simulation.finish_days([date(2026, 3, 31)], at(APRIL, 1), "waiting")
+    waits = simulation.look_at_trainings(at(APRIL, 2))
+    assert waits.requests == () and waits.reason == (
         "2026-04-01 is trained once 2026-03-31 is complete, or at 2026-04-02 00:00 UTC."
     )
-    simulation.finish_days([date(2026, 3, 31)], at(APRIL, 1), "waiting")
-    assert simulation.look_at_trainings(at(APRIL, 2)).requests == ()
     simulation.finish_days([date(2026, 3, 31)], at(APRIL, 3))
     assert cutoffs(simulation.look_at_trainings(at(APRIL, 3))) == [APRIL]
 
@@ -75,9 +78,33 @@ def test_a_cutoff_waits_for_the_last_day_before_it(install: Install) -> None:
 def test_a_cutoff_waits_no_longer_than_until_the_deadline(install: Install) -> None:
     simulation = install(date(2026, 3, 30))
     simulation.train(MIDDLE, NOW)
+    simulation.finish_days([date(2026, 3, 31)], at(APRIL, 1), "waiting")
     deadline = at(date(2026, 4, 2))
     assert simulation.look_at_trainings(deadline - timedelta(seconds=1)).requests == ()
     assert cutoffs(simulation.look_at_trainings(deadline)) == [APRIL]
+
+
+@pytest.mark.parametrize("catch_up", [True, False])
+def test_after_an_outage_a_cutoff_waits_for_the_days_that_are_caught_up(
+    install: Install, catch_up: bool
+) -> None:
+    """Their deadlines are past, but nobody has asked for their bars yet."""
+    simulation = install(date(2026, 3, 26), catch_up=catch_up)
+    simulation.train(MIDDLE, NOW)
+    now = at(date(2026, 4, 4))
+    decision = simulation.look_at_trainings(now)
+    assert decision.requests == ()
+    assert decision.reason == (
+        "2026-04-01 is trained once the prices of 2026-03-27 to 2026-03-31 are loaded."
+        if catch_up
+        else "2026-04-01 is not trained: 3 trading days from 2026-03-27 to 2026-03-31 were never loaded, run "
+        "`make run`."
+    )
+    days = [date(2026, 3, day) for day in (27, 30, 31)]
+    simulation.finish_days(days[:2], now)
+    assert simulation.look_at_trainings(now).requests == ()
+    simulation.finish_days(days[2:], now, "partial")
+    assert cutoffs(simulation.look_at_trainings(now)) == [APRIL]
 
 
 def test_missed_cutoffs_are_made_up_oldest_first(install: Install) -> None:
@@ -118,6 +145,24 @@ def test_nothing_is_trained_across_a_hole_in_the_prices(install: Install) -> Non
     assert decision.reason.startswith(
         "2026-04-01 is not trained: 27 trading days from 2026-02-04 to 2026-03-13"
     )
+
+
+def test_nothing_is_trained_before_the_history_is_there(install: Install) -> None:
+    """Sensors are evaluated in any order. A history that cannot be loaded is not waited for."""
+    simulation = install(date(2026, 3, 19), attempts_a_day=1, step_retries=0)
+    with simulation.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM price_bars")
+        connection.exec_driver_sql("DELETE FROM days WHERE date > '2026-03-18'")
+    now = at(date(2026, 3, 20))
+    for _ in range(2):
+        decision = simulation.look_at_trainings(now)
+        assert decision.requests == ()
+        assert decision.reason == "2026-03-15 is trained once the history is loaded."
+        assert [one.kind for one in simulation.look(now).requests] in (["history"], [])
+    simulation.ending = lambda kind, day: "failed" if kind == "history" else "complete"
+    simulation.run(now)
+    simulation.look(now)
+    assert cutoffs(simulation.look_at_trainings(now)) == [MIDDLE]
 
 
 def test_what_somebody_trains_by_hand_is_not_started_twice(install: Install) -> None:
