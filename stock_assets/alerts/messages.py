@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from stock_assets.alerts.alert import Alert
+from stock_assets.alerts.alert import Alert, AlertKind
 from stock_assets.alerts.facts import ForecastErrors, RunFacts, WeightChange, error_table
 from stock_assets.alerts.mrkdwn import MOST_LINES, bullets, code_block, escape, one_line
 
@@ -64,21 +64,24 @@ def ready(
 def nothing_published(run: RunFacts, status: str, reasons: Sequence[str]) -> Alert:
     """Say once for each status of a day that its run ended well and published nothing.
 
+    That no network was trained for it is the lot of each day before the first cutoff, and no warning.
+
     Parameters
     ----------
     status : str
         As in the table ``outcomes``: waiting, closed, no_model or refused.
     """
     about = f"day/{run.day}" if run.day is not None else f"run/{run.run_id}"
-    kind = "market_closed" if status == "closed" else "warning"
+    kinds: dict[str, AlertKind] = {"closed": "market_closed", "no_model": "ready"}
     why = f" {reasons[0]}" if reasons else ""
     return Alert(
         f"{about}/{status}",
-        kind,
+        kinds.get(status, "warning"),
         f"{run.title} published nothing ({status.replace('_', ' ')}).{why}",
         bullets(reasons[1:]) if len(reasons) > 1 else None,
         day=run.day,
         link=run.link,
+        group=f"{run.group}/no_model"[-200:] if run.group and status == "no_model" else None,
     )
 
 

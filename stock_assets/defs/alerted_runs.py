@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from stock_assets.alerts.facts import RunFacts
 from stock_assets.defs.jobs import DAILY_JOB, HISTORY_JOB, TRAINING_JOB
-from stock_assets.defs.requested_runs import CLOSED_TAG
+from stock_assets.defs.requested_runs import CLOSED_TAG, REQUEST_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +67,21 @@ class AlertedRun:
 
     @property
     def is_retry(self) -> bool:
-        """Whether it was started in place of another run."""
-        return _PARENT in self.run.tags
+        """Whether it was started in place of another run, or requested again after one that failed."""
+        return _PARENT in self.run.tags or self._runs_before > 0
+
+    @cached_property
+    def _runs_before(self) -> int:
+        """How many runs have failed since the same was requested for the first time."""
+        from stock_assets.storage.engine import read_transaction
+        from stock_assets.storage.schedules import failed_requests_before
+
+        own = self.run.tags.get(REQUEST_TAG)
+        if own is None:
+            return 0
+        with read_transaction(self.engine) as connection:
+            keys = failed_requests_before(connection, own)
+        return sum(self.instance.get_runs_count(dg.RunsFilter(tags={REQUEST_TAG: key})) for key in keys)
 
     @property
     def facts(self) -> RunFacts:
@@ -83,7 +97,7 @@ class AlertedRun:
             f"{self.job}{span}",
             f"{self.ui_url}/runs/{self.run.run_id}",
             date.fromisoformat(partitions[0]) if partitions and single and self.job == DAILY_JOB else None,
-            int(tags.get(_RETRY, 0)) + 1,
+            self._runs_before + int(tags.get(_RETRY, 0)) + 1,
             f"backfill/{backfill}" if backfill else f"{self.job}/{hour:%Y-%m-%dT%H}",
             tags.get(CLOSED_TAG, ""),
         )

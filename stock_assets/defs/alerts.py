@@ -67,7 +67,8 @@ def run_alerts_sensor(deployment: Deployment) -> dg.SensorDefinition:
         records = {_name(record): record for record in [*running, *changed]}
         started = {_name(record) for record in running}
         alerts: list[Alert] = []
-        for name, record in records.items():
+        # Days are requested in their order, and so they are told.
+        for name, record in sorted(records.items(), key=lambda item: item[1].create_timestamp):
             if name not in seen or name in started:
                 run = AlertedRun(instance, record, database.engine, deployment.settings.ui_url)
                 alerts += _alerts_or_warning(context, run)

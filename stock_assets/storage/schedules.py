@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 import sqlalchemy as sa
@@ -59,6 +60,26 @@ def read_attempts(connection: sa.Connection, kind: RunKind, first: dt.date) -> l
         sa.select(table).where(table.c.kind == kind, table.c.date >= first).order_by(*table.primary_key)
     )
     return [RunAttempt(*row) for row in connection.execute(statement)]
+
+
+def failed_requests_before(connection: sa.Connection, key: str) -> list[str]:
+    """Return the keys of the requests of the same thing just before one that all failed, newest first.
+
+    Parameters
+    ----------
+    key : str
+        As ``RunAttempt.key`` gives it.
+    """
+    kind, day, attempt = key.split("/")
+    table = run_attempts
+    statement = (
+        sa.select(table)
+        .where(table.c.kind == kind, table.c.date == dt.date.fromisoformat(day))
+        .where(table.c.attempt < int(attempt))
+        .order_by(table.c.attempt.desc())
+    )
+    attempts = [RunAttempt(*row) for row in connection.execute(statement)]
+    return [one.key for one in takewhile(lambda one: one.result == "failed", attempts)]
 
 
 def write_attempts(connection: sa.Connection, attempts: Iterable[RunAttempt]) -> None:

@@ -13,10 +13,12 @@ import sqlalchemy as sa
 
 from stock_assets.defs import alerts as sensors
 from stock_assets.defs.alerts import AlertSlackResource, delivery_sensor, run_alerts_sensor
+from stock_assets.defs.requested_runs import REQUEST_TAG
 from stock_assets.defs.resources import DatabaseResource
 from stock_assets.pipeline.deployment import current_deployment
 from stock_assets.settings import SLACK_CHANNEL_VARIABLE, SLACK_TOKEN_VARIABLE, SLACK_URL_VARIABLE
 from stock_assets.storage.engine import read_transaction
+from stock_assets.storage.schedules import RunAttempt, write_attempts
 from stock_assets.storage.schema import alerts as table
 from stock_assets_tests.defs.environments import definitions_of
 from stock_assets_tests.defs.runs import BEFORE, FIRST, LAST, SINGLE, Runs, run_job
@@ -253,6 +255,26 @@ def test_a_step_that_is_tried_again_and_a_run_that_recovers(empty: World) -> Non
     assert (
         "Caused by:\n```\nKeyError: '&lt;price&gt; &amp; password=***" in details and "hunter2" not in details
     )
+
+
+def test_what_is_requested_again_is_a_further_attempt_of_the_same(empty: World) -> None:
+    """Dagster knows nothing of the runs of an earlier request, one of which it had tried again itself."""
+    day = date(2021, 2, 3)
+    now = datetime.now(UTC)
+    failed = [RunAttempt("daily", day, 1, now, now, "failed"), RunAttempt("daily", day, 2, now)]
+    with dg.DagsterInstance.ephemeral() as instance:
+        for retry in ({}, {"dagster/retry_number": "1"}):
+            tags = {"dagster/partition": str(day), REQUEST_TAG: failed[0].key, **retry}
+            instance.report_run_failed(instance.create_run_for_job(daily_job(), tags=tags), "x")
+        with empty.engine.begin() as connection:
+            write_attempts(connection, failed)
+        tags = {"dagster/partition": str(day), REQUEST_TAG: failed[1].key}
+        daily_job().execute_in_process(instance=instance, tags=tags)
+        Ticks(instance).tick()
+    said = [row["text"] for row in queued(empty) if "attempt 3" in str(row["text"])]
+    assert said[0] == "Daily 2021-02-03 (attempt 3): a run that failed is tried again."
+    assert said[1] == "Daily 2021-02-03 (attempt 3) started."
+    assert said[-1] == "Daily 2021-02-03 (attempt 3) recovered: the run before had failed."
 
 
 def test_a_run_that_fails_outside_of_its_steps_gives_its_reason(empty: World) -> None:
