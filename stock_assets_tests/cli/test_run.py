@@ -3,7 +3,6 @@
 import re
 from itertools import pairwise
 
-import pytest
 from sqlalchemy import make_url
 
 from stock_assets_tests import databases
@@ -125,8 +124,7 @@ def test_weights_before_any_were_published_is_a_sentence(workplace: Workplace) -
     )
 
 
-@pytest.mark.slow_machine
 def test_a_terminal_shows_what_is_running_how_far_and_how_long(finished: Workplace) -> None:
     shown = finished.run_in_terminal("backfill", "--from", LAST_DAY, "--to", LAST_DAY)
-    assert re.search(r"all daily assets of 2021-03-31: stage1_predictions\S* .*\d/5 0:00:\d\d", shown)
+    assert re.search(r"all daily assets of 2021-03-31: \w+\S* .*\d/5 0:\d\d:\d\d", shown)
     assert re.search(r"all daily assets of 2021-03-31 .*5/5 0:0\d:\d\d", shown)
