@@ -16,7 +16,7 @@ import click
 import dagster
 from rich.console import Console
 
-from benchmarks import daily, definitions, event_log
+from benchmarks import daily, definitions, event_log, sensor
 from benchmarks.daily import Range
 from benchmarks.figures import Figure, table_of
 from benchmarks.workplaces import Workplace
@@ -105,6 +105,9 @@ def _measure(root: Path, report: Report, server: MariaDbServer | None, quick: bo
             move = partial(_move, used, names)
             backfilled, found = daily.year(sample, folder, days, singles, move)
             figures.extend(found)
+        if used is None:
+            with report.part("the sensor's evaluation", database) as figures:
+                figures.append(sensor.evaluation(backfilled, folder, NEW_DAY))
         with report.part("a new day", database) as figures:
             # On a server's database there is no second copy to repeat it on.
             figures.extend(daily.day(backfilled, folder, days, times if used is None else 1))

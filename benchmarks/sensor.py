@@ -1,41 +1,52 @@
-"""How long the sensor ``daily`` takes to decide: ``python -m benchmarks.sensor [LOOKS]``.
+"""How long one evaluation of the sensor ``daily`` takes: it happens every minute, in the code server."""
 
-It looks at the tables of the universe of the environment, as often as it is told, and writes nothing. The
-first look imports the database's packages and connects, which a code server does once.
-"""
+import re
+import shutil
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import median
 
-import statistics
-import sys
-import time
-from datetime import UTC, datetime
+from benchmarks.figures import Figure
+from benchmarks.workplaces import Workplace
+
+MOST_MILLISECONDS = 200.0
+_LOOKS = 30
 
 
-def main(looks: int) -> None:
-    """Decide so often, and print the seconds."""
-    from stock_assets.pipeline.deployment import current_deployment
+def evaluation(backfilled: Workplace, folder: Path, day: date) -> Figure:
+    """Measure the evaluation early on the morning after a day, of a universe that is live then.
 
-    deployment = current_deployment()
-    engine, seconds = None, []
-    for _ in range(looks + 1):
-        started = time.perf_counter()
-        from stock_assets.pipeline.due_days import decide
-        from stock_assets.pipeline.due_trainings import decide_trainings
-        from stock_assets.storage.engine import create_engine
-
-        engine = engine or create_engine(deployment.settings.database_url)
-        now = datetime.now(UTC)
-        decision = decide(deployment, engine, now, lambda attempts: {})
-        decide_trainings(deployment, engine, now, lambda attempts: {})
-        seconds.append(time.perf_counter() - started)
-    heavy = {"numpy", "pandas", "torch", "requests"} & set(sys.modules)
-    first, *others = (1000 * second for second in seconds)
-    median, most = statistics.median(others), max(others)
-    sys.stdout.write(
-        f"{deployment.universe.name}: {decision.reason}\n"
-        f"first look {first:.0f} ms, then {median:.0f} ms, at most {most:.0f} ms; heavy packages imported: "
-        f"{', '.join(heavy) or 'none'}\n"
+    Parameters
+    ----------
+    backfilled : Workplace
+        With all days before it done; nothing is written there.
+    """
+    configs = folder / "live-configs"
+    shutil.copytree(backfilled.config_dir, configs)
+    path = configs / backfilled.universe / "universe.yaml"
+    path.write_text(without_end(path.read_text(encoding="utf-8")), encoding="utf-8")
+    place = replace(backfilled.copy(folder / "live"), config_dir=configs)
+    seconds: list[float] = place.task("evaluations", f"{day + timedelta(days=1)}T06:00", str(_LOOKS))
+    milliseconds = 1000 * median(seconds)
+    return Figure(
+        "an evaluation of the sensor daily",
+        milliseconds,
+        "ms",
+        bound=f"under {MOST_MILLISECONDS:.0f} ms",
+        met=milliseconds < MOST_MILLISECONDS,
     )
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50)
+def without_end(text: str) -> str:
+    """Return a universe's configuration without its last day.
+
+    Raises
+    ------
+    ValueError
+        If it has none.
+    """
+    live, found = re.subn(r"^end:.*\n", "", text, flags=re.MULTILINE)
+    if found != 1:
+        raise ValueError(f"universe.yaml has {found} lines with `end:`; one is needed")
+    return live

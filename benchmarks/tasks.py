@@ -104,6 +104,31 @@ def days(first: datetime, last: datetime) -> None:
 
 
 @main.command()
+@click.argument("moment", type=click.DateTime(["%Y-%m-%dT%H:%M"]))
+@click.argument("looks", type=int)
+def evaluations(moment: datetime, looks: int) -> None:
+    """Evaluate the sensor of the days at a moment in UTC; say the seconds of each but the first.
+
+    The first one imports the database's packages and connects, once a code server.
+    """
+    import dagster as dg
+
+    from stock_assets.defs.daily_sensor import evaluate
+    from stock_assets.defs.jobs import DAILY_JOB, HISTORY_JOB
+    from stock_assets.pipeline.deployment import current_deployment
+
+    deployment, now = current_deployment(), moment.replace(tzinfo=UTC)
+    seconds: list[float] = []
+    with dg.DagsterInstance.get() as instance:
+        for _ in range(looks + 1):
+            began = time.perf_counter()
+            with dg.build_sensor_context(instance=instance) as context:
+                evaluate(deployment, context, now, DAILY_JOB, HISTORY_JOB)
+            seconds.append(time.perf_counter() - began)
+    _say(seconds[1:])
+
+
+@main.command()
 def definitions() -> None:
     """Load the code location as a code server does, and say how many assets it has."""
     from stock_assets.definitions import defs

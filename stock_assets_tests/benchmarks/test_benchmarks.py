@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from benchmarks import definitions, event_log, tasks
 from benchmarks.daily import Range
 from benchmarks.figures import Figure, median_of, table_of
 from benchmarks.memory import can_be_measured, command_of, descendants, megabytes
+from benchmarks.sensor import without_end
 from benchmarks.workplaces import Workplace
 from stock_assets.config import load_universe
 from stock_assets.settings import DATABASE_URL_VARIABLE, PROJECT_ROOT
@@ -48,6 +50,27 @@ def test_the_plain_process_writes_what_the_assets_write(
     plain, assets = (world.contents(first, last, VOLATILE) for world in (unpredicted, finished_world))
     assert plain == assets
     assert plain["stage1_predictions"] and plain["portfolio_weights"] and plain["outcomes"]
+
+
+def test_an_evaluation_is_of_a_universe_that_is_live_then(
+    finished_world: World,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = finished_world.copy(tmp_path / "world")
+    path = world.deployment.config.folder / "universe.yaml"
+    path.write_text(without_end(path.read_text(encoding="utf-8")), encoding="utf-8")
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with caplog.at_level(logging.INFO):
+        seconds = run_task(capsys, monkeypatch, world, "evaluations", "2021-04-01T06:00", "3")
+    assert isinstance(seconds, list) and len(seconds) == 3 and min(seconds) > 0
+    assert "2021-03-31" in caplog.text, "the day before is the one that is judged"
+    with pytest.raises(ValueError, match="0 lines with `end:`"):
+        without_end(path.read_text(encoding="utf-8"))
 
 
 def test_days_are_trading_days(
