@@ -267,19 +267,22 @@ def trial(universe: str, now: datetime) -> Alert:
     return Alert(f"trial/{now.isoformat()}", "summary", f"Alerts of the universe {universe} arrive here.")
 
 
-def folded(texts: Sequence[str]) -> tuple[str, str]:
-    """Return text and details of the one message that stands for many of a group.
+def folded(texts: Sequence[str], *, late: bool = False) -> tuple[str, str]:
+    """Return text and details of the one message that stands for many.
 
     Parameters
     ----------
     texts : sequence of str
         Their lines, oldest first.
+    late : bool
+        Whether they are what could not be sent for long; by default, the others of a group.
     """
     shown = list(texts)
     if len(shown) > MOST_LINES:
         half = MOST_LINES // 2
         shown = [*shown[:half], f"… {len(texts) - 2 * half} more …", *shown[-half:]]
-    return f"{len(texts)} more like those before, the last one: {texts[-1]}", code_block(shown)
+    which = "alerts that could not be sent for a day" if late else "more like those before"
+    return f"{len(texts)} {which}, the last one: {texts[-1]}", code_block(shown)
 
 
 def _percent(share: float) -> str:

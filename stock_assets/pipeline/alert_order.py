@@ -1,4 +1,4 @@
-"""Which alert is sent next: threads in order, and the many failures of one backfill as one message."""
+"""Which alert is sent next: threads in order, and one message for many failures or for what is old."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ SINGLE_MESSAGES = 3
 #: A summary waits until a group has been quiet for so long, or for so long at the most.
 QUIET = timedelta(minutes=10)
 PATIENCE = timedelta(hours=6)
+#: What has waited for so long, since Slack was away, is no news: more than a few of it are one message.
+STALE = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Choice:
 def next_alert(alerts: Sequence[OpenAlert], sent: Mapping[str, int], now: datetime) -> Choice | None:
     """Return what is to be sent next, or None if everything has to wait.
 
-    Within the thread of a day an alert waits for those before it; other threads do not wait for that one.
+    What is stale comes first, as one summary. Within the thread of a day an alert waits for those before it;
+    other threads do not wait for that one.
 
     Parameters
     ----------
@@ -42,6 +45,9 @@ def next_alert(alerts: Sequence[OpenAlert], sent: Mapping[str, int], now: dateti
     now : datetime
         With a time zone.
     """
+    stale = [one for one in alerts if one.state == "pending" and one.slack_ts is None and is_stale(one, now)]
+    if len(stale) > SINGLE_MESSAGES:
+        return Choice(stale[0], tuple(one.alert.key for one in stale[1:]))
     held = held_back(alerts, sent)
     waiting = {alert.alert.key for group in held.values() for alert in group}
     blocked: set[date] = set()
@@ -57,6 +63,11 @@ def next_alert(alerts: Sequence[OpenAlert], sent: Mapping[str, int], now: dateti
         if _summary_is_due(group, now):
             return Choice(group[0], tuple(alert.alert.key for alert in group[1:]))
     return None
+
+
+def is_stale(one: OpenAlert, now: datetime) -> bool:
+    """Return whether an alert has waited for so long that it is no news."""
+    return now - one.created_at >= STALE
 
 
 def held_back(alerts: Sequence[OpenAlert], sent: Mapping[str, int]) -> dict[str, list[OpenAlert]]:

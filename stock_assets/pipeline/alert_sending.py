@@ -16,7 +16,7 @@ from stock_assets.alerts.alert import Alert
 from stock_assets.alerts.answers import NotSent, Posted
 from stock_assets.alerts.heartbeat import beat
 from stock_assets.alerts.slack import SlackSender
-from stock_assets.pipeline.alert_order import Choice, next_alert
+from stock_assets.pipeline.alert_order import Choice, is_stale, next_alert
 from stock_assets.settings import Settings
 from stock_assets.storage.alert_states import (
     abandon,
@@ -44,7 +44,7 @@ SECONDS_BETWEEN = 1.0
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=5)
 #: The longest wish to be left alone that is honoured.
 LONGEST_WISH = timedelta(hours=1)
-#: An alert that could not be sent for so long is given up.
+#: A heartbeat that could not be sent for so long is given up: it would tell of a day that is long over.
 GIVE_UP = timedelta(hours=24)
 
 
@@ -97,7 +97,7 @@ class Sending:
             # Another sender was faster: look again.
 
     def failed(self, chosen: OpenAlert, target: Target, answer: NotSent) -> None:
-        """Note that a claimed alert was not sent, and give up what has waited for a day."""
+        """Note that a claimed alert was not sent, and give up heartbeats that have waited for a day."""
         now = self.present()
         for_good = answer.problem == "unacceptable"
         with self.engine.begin() as connection:
@@ -110,7 +110,7 @@ class Sending:
                 perhaps_sent=answer.perhaps_sent,
                 for_good=for_good,
             )
-            given_up = abandon(connection, target, now - GIVE_UP)
+            given_up = abandon(connection, target, now - GIVE_UP) if target == "heartbeat" else 0
         self.abandoned += given_up + for_good
         self.problems.append(answer.sentence)
 
@@ -164,7 +164,7 @@ def _send(sending: Sending, sender: SlackSender, choice: Choice) -> NotSent | No
     if posted is None:
         channel = sending.settings.slack.channel or ""
         with read_transaction(engine) as connection:
-            alert = _message(connection, chosen.alert)
+            alert = _message(connection, chosen.alert, late=is_stale(chosen, sending.present()))
             root = None if alert.day is None else thread_root(connection, alert.day, channel)
         answer = sender.send(alert, root, repeat=repeat)
         if isinstance(answer, NotSent):
@@ -197,12 +197,12 @@ def _send_picture(
     return None
 
 
-def _message(connection: sa.Connection, alert: Alert) -> Alert:
+def _message(connection: sa.Connection, alert: Alert, *, late: bool) -> Alert:
     """Return the alert, or the summary if its message stands for others too."""
     texts = folded_texts(connection, alert.key)
     if not texts:
         return alert
-    text, details = messages.folded(texts)
+    text, details = messages.folded(texts, late=late)
     return replace(alert, kind="summary", text=text, details=details, day=None, link=None)
 
 

@@ -51,15 +51,17 @@ def claim(
     if claimed.rowcount != 1:
         return False
     for start in range(0, len(folded), KEYS_PER_STATEMENT):
-        connection.execute(
-            sa.update(table)
-            .where(
-                table.c.target == target,
-                table.c.state == "pending",
-                table.c.alert_key.in_(folded[start : start + KEYS_PER_STATEMENT]),
+        keys = folded[start : start + KEYS_PER_STATEMENT]
+        # With what an earlier summary that could not be sent stands for.
+        for those in (
+            sa.and_(table.c.state == "pending", table.c.alert_key.in_(keys)),
+            sa.and_(table.c.state == "folded", table.c.folded_into.in_(keys)),
+        ):
+            connection.execute(
+                sa.update(table)
+                .where(table.c.target == target, those)
+                .values(state="folded", folded_into=chosen.alert.key)
             )
-            .values(state="folded", folded_into=chosen.alert.key)
-        )
     return True
 
 

@@ -95,7 +95,7 @@ OPERATION_TABLES: dict[str, Table] = {
                 "text(16)",
                 "required",
                 "pending, sending, sent, logged (nobody to send it to), folded (sent within the message of "
-                "another one) or abandoned (not sent for a day).",
+                "another one) or abandoned (never taken).",
                 ("pending", "sending", "sent", "logged", "folded", "abandoned"),
             ),
             Column("not_before", "timestamp", "required", "When it may be sent, or sent again, UTC."),

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from stock_assets.alerts import messages
 from stock_assets.alerts.alert import Alert
 from stock_assets.alerts.facts import RunFacts
-from stock_assets.pipeline.alert_order import QUIET
+from stock_assets.pipeline.alert_order import QUIET, STALE
 from stock_assets.pipeline.alert_sending import GIVE_UP
-from stock_assets.pipeline.alerts import DeliveryReport, deliver, queue
+from stock_assets.pipeline.alerts import DeliveryReport, deliver, queue, queue_heartbeat
 from stock_assets.settings import Settings, SlackAccess
 from stock_assets.storage.alerts import LEASE
 from stock_assets.storage.engine import create_engine, read_transaction
@@ -260,17 +260,49 @@ def test_what_somebody_puts_right_is_sent_then(post: Post) -> None:
     assert "repeat" not in post.slack.rendered()
 
 
-def test_after_a_day_it_is_given_up_and_kept(post: Post) -> None:
+def test_what_slack_did_not_take_for_days_comes_as_one_summary(post: Post) -> None:
+    """However long it was away, nothing is lost, and nobody has to read a thread of each day."""
     post.slack.down = UNAVAILABLE
-    post.queue(alert("a"), alert("b", MONDAY))
-    post.deliver()
-    post.now += GIVE_UP - SECOND
-    post.queue(alert("c"))
-    assert post.deliver().abandoned == 0
-    report = post.deliver(after=timedelta(minutes=10))
-    assert (report.abandoned, report.waiting) == (2, 1)
-    assert post.states() == {"a": "abandoned", "b": "abandoned", "c": "pending"}
+    for day in range(6):
+        post.queue(*(alert(f"{kind} {day}", MONDAY + timedelta(days=day)) for kind in ("started", "ready")))
+        post.deliver(after=timedelta(days=1))
     post.slack.down = None
+    post.queue(alert("new", post.now.date()))
+    report = post.deliver(after=timedelta(minutes=10))
+    assert (report.sent, report.waiting, report.abandoned) == (2, 0, 0)
+    summary, new = post.slack.messages
+    assert summary.shown.startswith(
+        ":memo: 12 alerts that could not be sent for a day, the last one: ready 5 (may be a repeat)\n"
+    )
+    assert all(f"{kind} {day}\n" in summary.shown for kind in ("started", "ready") for day in range(6))
+    assert (summary.thread_ts, new.thread_ts) == (None, None) and "new" in new.shown
+    states = post.states()
+    assert {key for key, state in states.items() if state == "sent"} == {"started 0", "new"}
+    assert set(states.values()) == {"sent", "folded"}
+
+
+def test_a_summary_that_was_not_taken_is_part_of_the_next(post: Post) -> None:
+    post.queue(*(alert(f"{number}", group="g") for number in range(8)))
+    post.deliver()
+    post.slack.down = UNAVAILABLE
+    assert post.deliver(after=QUIET).problems
+    post.queue(*(alert(name) for name in "abc"))
+    post.deliver(after=MINUTE)
+    post.slack.down = None
+    report = post.deliver(after=STALE)
+    assert (report.sent, report.waiting) == (1, 0)
+    assert "8 alerts that could not be sent for a day, the last one: c" in post.slack.lines[-1]
+
+
+def test_a_heartbeat_of_yesterday_is_given_up(post: Post, watcher: FakeFeeds) -> None:
+    post.settings = replace(post.settings, heartbeat_url=watcher.url(BEAT))
+    watcher.pages[BEAT] = Page(b"", status=503)
+    queue_heartbeat(post.engine, alert("old"), post.now)
+    assert post.deliver(after=GIVE_UP - SECOND).abandoned == 0
+    queue_heartbeat(post.engine, alert("new"), post.now)
+    report = post.deliver(after=timedelta(minutes=10))
+    assert (report.abandoned, report.waiting) == (1, 1)
+    watcher.pages[BEAT] = Page(b"")
     assert post.deliver(after=timedelta(minutes=10)).sent == 1
 
 

@@ -42,7 +42,7 @@ def upgrade() -> None:
             "state",
             sa.String(16),
             "pending, sending, sent, logged (nobody to send it to), folded (sent within the message of "
-            "another one) or abandoned (not sent for a day).",
+            "another one) or abandoned (never taken).",
         ),
         _column("not_before", _INSTANT, "When it may be sent, or sent again, UTC."),
         _column("attempts", sa.Integer(), "How many times it was tried to send it."),
