@@ -25,6 +25,7 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster_shared.error import SerializableErrorInfo
 
 from stock_assets.defs.crash_reports import crash_report, last_error_lines, last_log_lines
+from stock_assets.defs.kill_proof_events import START_METHOD, kill_proof_events
 from stock_assets.defs.run_supervision import RunSupervision
 from stock_assets.errors import StepCrashed
 from stock_assets.pipeline.deployment import current_deployment
@@ -52,7 +53,10 @@ class StepProcesses(MultiprocessExecutor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
         """Run the steps, and watch over them."""
-        with RunSupervision.of(plan_context.instance, plan_context.run_id) as self._supervision:
+        with (
+            kill_proof_events(),
+            RunSupervision.of(plan_context.instance, plan_context.run_id) as self._supervision,
+        ):
             for event in super().execute(plan_context, execution_plan):
                 self._supervision.note(event)
                 yield event
@@ -109,7 +113,7 @@ def step_processes(name: str, preload: Sequence[str], *, training: bool = False)
         return StepProcesses(
             retries=RetryMode.ENABLED,
             max_concurrent=limit or os.cpu_count() or 1,
-            start_method="forkserver",
+            start_method=START_METHOD,
             explicit_forkserver_preload=list(preload),
         )
 
