@@ -5,6 +5,7 @@ has to fire at midnight.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -13,6 +14,7 @@ from cronsim import CronSim, CronSimError
 _ITEM = r"([0-9]{1,2}|[a-zA-Z]{3})"
 #: What every reader of crons takes alike: numbers, names, lists, ranges and steps. L, W and # are not.
 PLAIN_CRON_FIELD = re.compile(rf"^(\*|{_ITEM}(-{_ITEM})?)(/[0-9]+)?$")
+_RANGE_OF_ONE = re.compile(r"(?i)^([0-9a-z]+)-\1(/|$)")
 _EXAMPLE = "such as '0 0 1,15 * *'"
 _TICK = timedelta(seconds=1)
 
@@ -46,9 +48,9 @@ class CutoffSchedule:
                 f"{_EXAMPLE}"
             )
         for field in fields[2:]:
-            if not all(PLAIN_CRON_FIELD.match(part) for part in field.split(",")):
+            if not is_plain(field):
                 raise ValueError(_refusal(cron, f"{field!r} is no list of numbers, ranges and steps"))
-        if not fields[2].startswith("*") and not fields[4].startswith("*"):
+        if restricts_both(fields):
             raise ValueError(
                 f"{cron!r} restricts the day of the month and the weekday both; allowed is one of them, "
                 "such as '0 0 1,15 * *' or '0 0 * * 1'"
@@ -72,6 +74,22 @@ class CutoffSchedule:
     def first_after(self, day: date) -> date:
         """Return the first date after ``day`` on which the cron fires."""
         return next(CronSim(self.cron, _midnight(day))).date()
+
+
+def is_plain(field: str) -> bool:
+    """Return whether every reader of crons takes a field alike.
+
+    A range from a number to itself is a number to one reader, and Dagster takes it for every value.
+    """
+    return all(PLAIN_CRON_FIELD.match(part) and not _RANGE_OF_ONE.match(part) for part in field.split(","))
+
+
+def restricts_both(fields: Sequence[str]) -> bool:
+    """Return whether five fields restrict the day of the month and the weekday both.
+
+    So does a step: of ``*/2`` with a weekday one reader takes either day, another one those that are both.
+    """
+    return fields[2] != "*" and fields[4] != "*"
 
 
 def cutoff_for(cron: str, day: date) -> date:

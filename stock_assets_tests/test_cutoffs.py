@@ -120,6 +120,17 @@ def test_dagster_fires_on_the_same_dates(cron: str) -> None:
             "restricts the day of the month and the weekday both; allowed is one of them, such as '0 0 1,15 "
             "* *' or '0 0 * * 1'",
         ),
+        (
+            "0 0 */2 * */2",
+            "restricts the day of the month and the weekday both; allowed is one of them, such as '0 0 1,15 "
+            "* *' or '0 0 * * 1'",
+        ),
+        (
+            "0 0 15-15 * *",
+            "is no schedule of cutoffs: '15-15' is no list of numbers, ranges and steps; allowed are days "
+            "1-31, months 1-12 and weekdays 0-7 that exist, with lists, ranges and steps, such as '0 0 1,15 "
+            "* *'",
+        ),
     ],
 )
 def test_what_is_no_schedule_says_what_is_allowed(cron: str, sentence: str) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from cronsim import CronSim, CronSimError
 
-from stock_assets.cutoffs import PLAIN_CRON_FIELD
+from stock_assets.cutoffs import is_plain, restricts_both
 
 
 def require_cron(cron: str, allowed: str) -> None:
@@ -23,9 +23,9 @@ def require_cron(cron: str, allowed: str) -> None:
         If it is no such cron, or never comes.
     """
     fields = cron.split()
-    if len(fields) != 5 or not all(PLAIN_CRON_FIELD.match(part) for one in fields for part in one.split(",")):
+    if len(fields) != 5 or not all(is_plain(field) for field in fields):
         raise ValueError(f"{cron!r} is no schedule; {allowed}")
-    if not fields[2].startswith("*") and not fields[4].startswith("*"):
+    if restricts_both(fields):
         raise ValueError(
             f"{cron!r} restricts the day of the month and the weekday both; allowed is one of them"
         )

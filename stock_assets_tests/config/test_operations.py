@@ -32,6 +32,13 @@ MISTAKES = {
         SCHEDULE % "0 0 1 * MON",
         "'0 0 1 * MON' restricts the day of the month and the weekday both; allowed is one of them.",
     ),
+    # Dagster takes either day of it, and cronsim those that are both.
+    "a step and a weekday": (
+        SCHEDULE % "0 0 */2 * 1",
+        "'0 0 */2 * 1' restricts the day of the month and the weekday both; allowed is one of them.",
+    ),
+    # Dagster takes it for every day.
+    "a range of one": (SCHEDULE % "0 0 1-1 * *", f"'0 0 1-1 * *' is no schedule; {ALLOWED}"),
 }
 OTHER_MISTAKES = {
     "time zone": (
