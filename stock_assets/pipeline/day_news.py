@@ -103,10 +103,16 @@ def _tell_late(
     fresh: Sequence[DayFreshness],
     now: datetime,
 ) -> None:
-    """Say which days are late, and which of those have come."""
+    """Say which days are late, and which of those have come.
+
+    A day that was complete in time is not late when a correction or other settings reopen it.
+    """
+    complete = max((day for day, kind in notices if kind == "complete"), default=date.min)
     watched = min((at for (_, kind), at in notices.items() if kind == "watched"), default=now)
     for one in fresh:
         was_late = (one.day, "late") in notices
+        if one.freshness == "unfinished" and one.day <= complete:
+            continue
         if one.is_late and not was_late and late_at(deployment, one.day) > watched:
             missing = f"It is {one.freshness}: {one.reason}" if one.reason else f"It is {one.freshness}"
             missing = missing if missing.endswith(".") else f"{missing}."

@@ -13,8 +13,10 @@ from stock_assets.pipeline.due_days import decide
 from stock_assets.pipeline.run_attempts import LOST_AFTER
 from stock_assets.settings import PROJECT_ROOT
 from stock_assets.storage.engine import read_transaction
+from stock_assets.storage.prices import append_bars
 from stock_assets.storage.schedules import RunAttempt, read_attempts, write_attempts
 from stock_assets_tests.pipeline.simulation import Simulation, at
+from stock_assets_tests.storage.builders import bars
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 3, day) for day in range(9, 14))
 SATURDAY, SUNDAY = date(2026, 3, 14), date(2026, 3, 15)
@@ -322,6 +324,26 @@ def test_a_partial_day_is_late_and_holds_up_no_all_clear(install: Install) -> No
     simulation.look(at(WEDNESDAY, 3))
     assert [text[:21] for text in simulation.said("late")] == ["2026-03-09 is late: i"]
     assert len(simulation.said("all_complete")) == 2 and simulation.said("recovered") == []
+
+
+def test_a_day_that_was_complete_is_not_late_when_a_correction_reopens_it(install: Install) -> None:
+    simulation = install()
+    for day, close in ((MONDAY, 2.0), (TUESDAY, 2.1)):
+        with simulation.engine.begin() as connection:
+            append_bars(connection, bars("us", [close], day), run_id="a", known_at=at(day, 24.2))
+        simulation.look(at(day, 24.1))
+        simulation.run(at(day, 24.5))
+        simulation.look(at(day, 25))
+    # What the run of Wednesday reads again is corrected, when the deadline of Monday is long past.
+    with simulation.engine.begin() as connection:
+        append_bars(connection, bars("us", [3.0], MONDAY), run_id="b", known_at=at(THURSDAY, 0.5))
+    decision = simulation.look(at(THURSDAY, 2))
+    assert keys(decision.requests) == [
+        f"daily/{day}" for day in ("2026-03-09/2", "2026-03-10/2", "2026-03-11/1")
+    ]
+    simulation.run(at(THURSDAY, 2.5))
+    simulation.look(at(THURSDAY, 3))
+    assert simulation.said("late") == simulation.said("recovered") == []
 
 
 def test_a_universe_that_has_ended_says_so(install: Install) -> None:
