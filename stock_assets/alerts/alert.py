@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, get_args
 
-from stock_assets.alerts.mrkdwn import clip_mrkdwn, one_line, redact
+from stock_assets.alerts.mrkdwn import clip_mrkdwn, one_line, redact, storable
 
 AlertKind = Literal[
     "run_started",
@@ -33,7 +33,7 @@ MAX_PICTURE_BYTES = 512 * 1024
 class Alert:
     """One message.
 
-    Texts lose what looks like a secret, and what is too long is cut.
+    Texts lose what looks like a secret and what no database takes, and what is too long is cut.
 
     Attributes
     ----------
@@ -83,5 +83,6 @@ class Alert:
         if self.picture is not None and len(self.picture) > MAX_PICTURE_BYTES:
             details += f"\nThe picture is left out: it has {len(self.picture):,} bytes."
             object.__setattr__(self, "picture", None)
-        object.__setattr__(self, "text", one_line(redact(self.text), MAX_TEXT))
-        object.__setattr__(self, "details", clip_mrkdwn(redact(details).strip("\n"), MAX_DETAILS) or None)
+        object.__setattr__(self, "text", one_line(redact(storable(self.text)), MAX_TEXT))
+        details = clip_mrkdwn(redact(storable(details)).strip("\n"), MAX_DETAILS)
+        object.__setattr__(self, "details", details or None)

@@ -39,6 +39,11 @@ def redact(text: str) -> str:
     return text
 
 
+def storable(text: str) -> str:
+    """Return the text with question marks in place of what no database takes, such as half a surrogate."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def one_line(text: str, longest: int) -> str:
     """Return the text as one line of at most ``longest`` characters."""
     line = " ".join(text.split())
