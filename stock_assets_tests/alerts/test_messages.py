@@ -157,6 +157,25 @@ def test_every_alert_fits(text: str, details: str) -> None:
     assert (again.text, again.details) == (alert.text, alert.details)
 
 
+def test_what_no_database_takes_does_not_pass() -> None:
+    # So the name of a file reaches a message that is no text.
+    alert = Alert("k", "failure", "no file \udcff", "no file \udcff")
+    assert (alert.text, alert.details) == ("no file ?", "no file ?")
+
+
+def test_the_runs_of_a_backfill_have_one_group_for_each_kind_of_message() -> None:
+    one, other = (replace(RUN, run_id=name, group="backfill/abc") for name in ("r1", "r2"))
+    say = {
+        "started": messages.run_started,
+        "ready": lambda run: messages.ready(run, 1, 1),
+        "retries": lambda run: messages.step_retried(run, "close_prices", 2, "KeyError: 'x'"),
+        "recovered": messages.run_recovered,
+    }
+    for what, message in say.items():
+        assert message(one).group == message(other).group == f"backfill/abc/{what}"
+    assert messages.run_started(RUN).group is messages.ready(RUN, 1, 1).group is None
+
+
 def test_a_picture_that_is_too_large_is_left_out_and_missed() -> None:
     alert = Alert("k", "ready", "t", picture=b"x" * (MAX_PICTURE_BYTES + 1))
     assert alert.picture is None and "524,289 bytes" in str(alert.details)
