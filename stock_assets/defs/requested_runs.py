@@ -89,11 +89,12 @@ def _tries(instance: dg.DagsterInstance, run_id: str) -> int:
 
 
 def days_running(instance: dg.DagsterInstance, days: Sequence[date]) -> set[date]:
-    """Return those of the days, or cutoffs, that an unfinished run computes which nobody requested here."""
+    """Return those of the days, or cutoffs, that an unfinished run computes, whoever has started it.
+
+    A run that the UI starts in place of a requested one that has failed carries that one's tags.
+    """
     running: set[date] = set()
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
-        if REQUEST_TAG in run.tags:
-            continue
         first = run.tags.get(_PARTITION) or run.tags.get(_RANGE[0])
         last = run.tags.get(_PARTITION) or run.tags.get(_RANGE[1])
         if first and last:

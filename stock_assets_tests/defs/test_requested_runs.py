@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from stock_assets.defs import requested_runs
-from stock_assets.defs.daily_sensor import DAILY_SENSOR
+from stock_assets.defs.daily_sensor import DAILY_SENSOR, evaluate
 from stock_assets.defs.freshness_check import DAYS_ARE_FRESH, FRESHNESS_JOB, freshness_result
 from stock_assets.defs.requested_runs import CLOSED_TAG, REQUEST_TAG, days_running, run_states
 from stock_assets.defs.training_schedule import MISSED_TRAINING_SENSOR, TRAINING_SCHEDULE
@@ -128,10 +128,22 @@ def test_runs_that_were_started_by_hand_are_seen(place: Place) -> None:
         },
     )
     place.start_run(None, dg.DagsterRunStatus.SUCCESS, **{"dagster/partition": str(days[1])})
-    place.start_run("daily/x/1", dg.DagsterRunStatus.STARTED, **{"dagster/partition": str(days[1])})
     assert days_running(place.instance, days) == {days[0], days[2], days[3]}
     requested = [request.partition_key for request in place.tick().run_requests or []]
     assert requested == [str(day) for day in days if day not in (days[0], days[2], days[3])]
+
+
+def test_a_run_that_the_ui_starts_in_place_of_a_failed_one_is_seen(place: Place) -> None:
+    day = place.days[0]
+    place.tick()
+    place.start_run(f"daily/{day}/1", dg.DagsterRunStatus.FAILURE)
+    place.tick()
+    # Its tags are those of the failed one, whose end was seen.
+    place.start_run(f"daily/{day}/1", dg.DagsterRunStatus.STARTED, **{"dagster/partition": str(day)})
+    context = dg.build_sensor_context(instance=place.instance)
+    soon = datetime.now(UTC) + timedelta(minutes=11)
+    answer = evaluate(place.simulation.deployment, context, soon, "daily", "history")
+    assert str(day) not in [request.partition_key for request in answer.run_requests or []]
 
 
 def test_what_runs_by_itself(place: Place) -> None:
