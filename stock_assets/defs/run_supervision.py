@@ -107,13 +107,20 @@ class RunSupervision:
 
     def _end(self) -> None:
         """Kill the steps' processes and this one: code inside a library answers to nothing else."""
-        run = self._instance.get_run_by_id(self._run_id)
-        if run is not None and run.status is dg.DagsterRunStatus.CANCELING:
-            self._instance.report_run_canceled(
-                run, f"It had not ended {GRACE_SECONDS} seconds after it was told to, and was killed."
-            )
+        try:
+            self._say_why()
+        except Exception:
+            # It must end all the same: nobody else would end it, and run monitoring says what became of it.
+            _LOGGER.exception("Why the run %s is killed could not be said.", self._run_id)
         for pid in [*self._steps.values(), os.getpid()]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+
+    def _say_why(self) -> None:
+        run = self._instance.get_run_by_id(self._run_id)
+        if run is not None and run.status is dg.DagsterRunStatus.CANCELING:
+            self._instance.report_run_canceled(
+                run, f"It had not ended {GRACE_SECONDS} seconds after it was told to, and was killed."
+            )
