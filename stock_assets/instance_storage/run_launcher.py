@@ -94,9 +94,10 @@ class RunLauncher(DefaultRunLauncher):
     def _why_dead(self, run: DagsterRun, worker: "RunWorker | None") -> str | None:
         if worker is None:
             return self._why_never_alive(run)
-        seconds, process = round(worker.heartbeat_age.total_seconds()), worker.process
+        seconds, process = round(abs(worker.heartbeat_age).total_seconds()), worker.process
         where = f"the process {process.pid} on {process.host}"
-        if worker.heartbeat_age < FRESH:
+        # One from the future is of a clock that was set back since, as after a start of the machine.
+        if abs(worker.heartbeat_age) < FRESH:
             return None
         if process.host == gethostname() and process.has_gone():
             return f"The run has lost its process: {where} is gone, and was last seen {seconds} seconds ago."

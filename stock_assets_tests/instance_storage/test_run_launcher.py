@@ -122,6 +122,16 @@ def test_a_process_of_this_host_that_is_gone_is_dead(
     assert ended(engine, run) and not beat(engine, run.run_id)
 
 
+def test_a_heart_that_beat_in_the_future_keeps_no_dead_process_alive(
+    launcher: RunLauncher, engine: sa.Engine, run: dg.DagsterRun
+) -> None:
+    """The clock was ahead when it beat, and was set back when the machine was started again."""
+    beaten(engine, run, OWN, dt.timedelta(hours=-9))
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
+    beaten(engine, run, replace(OWN, boot="the boot before"), dt.timedelta(hours=-9))
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.FAILED
+
+
 @pytest.mark.parametrize("process", [OWN, ELSEWHERE])
 def test_a_heart_that_stopped_is_looked_at_twice(
     launcher: RunLauncher, engine: sa.Engine, run: dg.DagsterRun, process: ProcessIdentity
