@@ -122,7 +122,9 @@ def _position(cursor: str | None, now: datetime) -> tuple[datetime, frozenset[st
     if cursor is None:
         return now - FIRST_LOOK, frozenset()
     position = json.loads(cursor)
-    return datetime.fromisoformat(position["after"]), frozenset(position["seen"])
+    after = datetime.fromisoformat(position["after"])
+    # A clock that was ahead and was set back must not hide what happens until it is as late again.
+    return after if after <= now else now - FIRST_LOOK, frozenset(position["seen"])
 
 
 def _next_position(changed: Sequence[dg.RunRecord], after: datetime) -> str:

@@ -55,7 +55,7 @@ def next_alert(alerts: Sequence[OpenAlert], sent: Mapping[str, int], now: dateti
         day = one.alert.day
         if one.alert.key in waiting or day in blocked:
             continue
-        if not one.busy(now) and one.not_before <= now:
+        if not one.busy(now) and not one.waits(now):
             return Choice(one)
         if day is not None:
             blocked.add(day)
@@ -85,7 +85,8 @@ def held_back(alerts: Sequence[OpenAlert], sent: Mapping[str, int]) -> dict[str,
 
 
 def _summary_is_due(group: Sequence[OpenAlert], now: datetime) -> bool:
-    if any(one.busy(now) or one.not_before > now for one in group):
+    if any(one.busy(now) or one.waits(now) for one in group):
         return False
-    quiet = now - group[-1].created_at >= QUIET
-    return quiet or now - group[0].created_at >= PATIENCE
+    # Of a clock that was set back since, nobody knows how long ago it is.
+    quiet = abs(now - group[-1].created_at) >= QUIET
+    return quiet or abs(now - group[0].created_at) >= PATIENCE

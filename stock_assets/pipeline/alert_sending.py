@@ -26,6 +26,7 @@ from stock_assets.storage.alert_states import (
     record_sent,
 )
 from stock_assets.storage.alerts import (
+    LONGEST_WISH,
     OpenAlert,
     Target,
     folded_texts,
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 #: Slack takes about one message a second in a channel.
 SECONDS_BETWEEN = 1.0
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=5)
-#: The longest wish to be left alone that is honoured.
-LONGEST_WISH = timedelta(hours=1)
 #: A heartbeat that could not be sent for so long is given up: it would tell of a day that is long over.
 GIVE_UP = timedelta(hours=24)
 
@@ -86,7 +85,7 @@ class Sending:
                 groups = {one.alert.group for one in alerts if one.alert.group is not None}
                 sent = sent_of_groups(connection, groups, target)
             # A problem is the server's, not one alert's: as long as one waits for it, all do.
-            if any(one.state == "pending" and one.not_before > now for one in alerts):
+            if any(one.state == "pending" and one.waits(now) for one in alerts):
                 return None
             choice = next_alert(alerts, sent, now)
             if choice is None:

@@ -17,6 +17,8 @@ Target = Literal["slack", "heartbeat"]
 OPEN_STATES = ("pending", "sending")
 #: How long a claim holds: far longer than it takes to send an alert with its picture.
 LEASE = dt.timedelta(minutes=3)
+#: The longest wish to be left alone that is honoured.
+LONGEST_WISH = dt.timedelta(hours=1)
 
 KEYS_PER_STATEMENT = 200
 
@@ -55,7 +57,12 @@ class OpenAlert:
 
     def expired(self, now: dt.datetime) -> bool:
         """Return whether a claim is so old that its sender must have died."""
-        return self.state == "sending" and (self.claimed_at is None or now - self.claimed_at >= LEASE)
+        # One from the future is of a clock that was set back since: nobody knows how old it is.
+        return self.state == "sending" and (self.claimed_at is None or abs(now - self.claimed_at) >= LEASE)
+
+    def waits(self, now: dt.datetime) -> bool:
+        """Return whether it may not be sent yet; no wish is longer, so that another clock has said more."""
+        return now < self.not_before <= now + LONGEST_WISH
 
     def busy(self, now: dt.datetime) -> bool:
         """Return whether somebody is sending it."""

@@ -353,9 +353,19 @@ def test_a_run_that_cannot_be_read_holds_up_no_other(empty: World) -> None:
     assert failure["text"] == "Daily failed: x"
 
 
+def test_an_error_that_is_no_text_holds_up_no_other(empty: World) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        for error in ("no file \udcff", "x"):
+            instance.report_run_failed(instance.create_run_for_job(daily_job()), error)
+        Ticks(instance).tick()
+    assert [row["text"] for row in queued(empty)] == ["Daily failed: no file ?", "Daily failed: x"]
+
+
 def test_what_is_older_than_the_first_look_is_left_alone() -> None:
     now = datetime(2026, 3, 2, tzinfo=UTC)
     assert sensors._position(None, now) == (now - timedelta(hours=1), frozenset())
+    cursor = json.dumps({"after": (now + timedelta(hours=9)).isoformat(), "seen": []})
+    assert sensors._position(cursor, now)[0] == now - timedelta(hours=1), "the clock was ahead"
     cursor = json.dumps({"after": now.isoformat(), "seen": ["1:FAILURE"]})
     assert sensors._position(cursor, now) == (now, frozenset({"1:FAILURE"}))
 

@@ -58,6 +58,17 @@ def test_a_claim_that_expired_is_taken_over() -> None:
     assert next_alert([expired, one("b", MONDAY)], {}, NOW) == Choice(expired)
 
 
+def test_what_a_clock_that_was_ahead_has_written_holds_nothing_up() -> None:
+    """It was set back by nine hours, as when a machine takes its local time for UTC until it asks."""
+    hours = timedelta(hours=9)
+    queued = one("a", MONDAY, age=-hours, pause=hours)
+    claimed = one("a", MONDAY, age=-hours, claimed=-hours)
+    for ahead in (queued, claimed):
+        assert next_alert([ahead, one("b", MONDAY)], {}, NOW) == Choice(ahead)
+    held = [one(name, group="g", age=-hours, pause=hours) for name in "abcde"]
+    assert next_alert(held, {"g": 3}, NOW) == Choice(held[0], ("b", "c", "d", "e"))
+
+
 def test_what_may_not_be_sent_yet_waits() -> None:
     alerts = [one("a", MONDAY, pause=SECOND), one("b", MONDAY)]
     assert next_alert(alerts, {}, NOW) is None

@@ -189,6 +189,13 @@ def test_what_slack_wishes_is_granted(post: Post) -> None:
     assert "repeat" not in post.slack.rendered()
 
 
+def test_a_clock_that_is_set_back_stops_nothing(post: Post) -> None:
+    post.queue(alert("a", MONDAY))
+    post.now -= timedelta(hours=9)
+    post.queue(alert("b"))
+    assert post.deliver().sent == 2
+
+
 def test_a_wish_without_a_time_or_for_ever_is_bounded(post: Post) -> None:
     for_ever = Fault(429, "ratelimited", (("Retry-After", "999999999"),))
     for fault, pause in ((RATE_LIMITED_WITHOUT_A_TIME, 30 * SECOND), (for_ever, timedelta(hours=1))):
