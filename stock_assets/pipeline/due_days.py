@@ -155,7 +155,8 @@ def record(engine: sa.Engine, decision: Decision, now: datetime) -> None:
 
 
 def _is_in_reach(deployment: Deployment, one: DayFreshness, days: Sequence[date]) -> bool:
-    return deployment.universe.operations.catch_up or one.day == days[-1]
+    """Return whether a day is run at all; without catching up, what was begun is brought to its end still."""
+    return deployment.universe.operations.catch_up or one.day == days[-1] or one.freshness != "missing"
 
 
 def _asked_again_at(deployment: Deployment, one: DayFreshness) -> datetime | None:
@@ -196,6 +197,8 @@ def _reason(
             left.append(f"{one.day} is being run")
         elif own.is_exhausted:
             left.append(f"{one.day} has used up its attempts of today")
+        elif not _is_in_reach(deployment, one, [each.day for each in fresh]):
+            left.append(f"{one.day} is {one.freshness} and left to `make run`, since catch_up is off")
         else:
             left.append(f"{one.day} is {one.freshness} and is tried again later")
     parts += left[:5] + ([f"and {len(left) - 5} more"] if len(left) > 5 else [])

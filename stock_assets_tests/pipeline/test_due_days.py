@@ -101,6 +101,19 @@ def test_without_catching_up_only_the_last_day_is_run(install: Install) -> None:
     assert simulation.look(at(SUNDAY)).requests == ()
 
 
+def test_without_catching_up_a_day_that_waits_is_brought_to_its_end(install: Install) -> None:
+    simulation = install(catch_up=False)
+    simulation.ending = lambda kind, day: "waiting"
+    for hour in (0.1, 23):
+        simulation.look(at(WEDNESDAY, hour))
+        simulation.run(at(WEDNESDAY, hour))
+    simulation.ending = lambda kind, day: "complete"
+    # The deadline of Tuesday, with which Wednesday is the last day that is over.
+    decision = simulation.look(at(THURSDAY))
+    assert keys(decision.requests) == ["daily/2026-03-10/2", "daily/2026-03-11/1"]
+    assert "2026-03-09 is missing and left to `make run`, since catch_up is off" in decision.reason
+
+
 def test_the_history_comes_first_and_holds_nothing_up_for_ever(install: Install) -> None:
     simulation = install(attempts_a_day=3, step_retries=0, retry_delay="PT0S")
     with simulation.engine.begin() as connection:
