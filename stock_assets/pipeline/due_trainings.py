@@ -1,6 +1,6 @@
 """Which cutoffs are to be trained: the schedule decides when, the universe's cutoffs decide what."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
@@ -118,10 +118,11 @@ def decide_trainings(
             why = None
             if cutoff in trainings:
                 why = _why_not_yet(deployment, connection, cutoff, now, no_history=no_history)
+            before = by_cutoff.get(cutoff, [])
+            if why is None and cutoff in trainings and cutoff < max(trainings):
+                why = _why_no_more(cutoff, before, operations.attempts_a_day)
             wanted = cutoff in trainings and cutoff not in running and why is None
-            own = standing(
-                operations, "training", cutoff, by_cutoff.get(cutoff, []), states, now, wanted=wanted
-            )
+            own = standing(operations, "training", cutoff, before, states, now, wanted=wanted)
             finished += own.finished
             if own.request is not None:
                 requests.append((own.request, trainings[cutoff]))
@@ -188,6 +189,17 @@ def _why_not_yet(
         until = f"{deadline_of(deployment, last):%Y-%m-%d %H:%M} UTC"
         return f"{cutoff} is trained once {last} is complete, or at {until}"
     return None
+
+
+def _why_no_more(cutoff: date, attempts: Sequence[RunAttempt], bound: int) -> str | None:
+    """Return why a cutoff that a newer one follows is not tried any more, or None.
+
+    A network that can never be trained would cost a day's attempts of each cutoff since its last one, more
+    every fortnight.
+    """
+    if sum(one.tries for one in attempts) < bound:
+        return None
+    return f"{cutoff} has used up its attempts, and a newer cutoff is tried"
 
 
 def _all_trained(deployment: Deployment, now: datetime) -> str:

@@ -138,6 +138,21 @@ def test_a_failed_training_is_tried_again_within_the_bound(install: Install) -> 
     assert text.startswith("The training of 2026-03-15 is not tried again before 2026-03-21 00:00 UTC")
 
 
+def test_a_network_that_never_succeeds_costs_no_more_with_every_cutoff(install: Install) -> None:
+    simulation = install(date(2026, 4, 6), attempts_a_day=2, step_retries=0, retry_delay="PT1H")
+    simulation.train(FEBRUARY, NOW)
+    simulation.train(date(2026, 2, 15), NOW)
+    simulation.ending = lambda kind, day: "failed"
+    tried: dict[date, list[date]] = {}
+    for day in (date(2026, 4, 7), date(2026, 4, 8)):
+        for hour in range(8):
+            tried.setdefault(day, []).extend(cutoffs(simulation.look_at_trainings(at(day, hour))))
+            simulation.run(at(day, hour))
+    first, second = tried.values()
+    assert sorted(first) == [MARCH, MARCH, MIDDLE, MIDDLE, APRIL, APRIL]
+    assert second == [APRIL, APRIL]
+
+
 def test_nothing_is_trained_across_a_hole_in_the_prices(install: Install) -> None:
     simulation = install(date(2026, 2, 3))
     decision = simulation.look_at_trainings(at(date(2026, 4, 7)))
