@@ -45,6 +45,8 @@ def test_the_limits_of_the_universe_reach_dagster(instance: dg.DagsterInstance) 
     assert instance.run_retries_enabled and instance.run_retries_max_retries == 2
     assert not instance.run_retries_retry_on_asset_or_op_failure
     assert not instance.telemetry_enabled
+    # One sensor does not wait for another one, such as that which waits for Slack.
+    assert instance.get_settings("sensors")["use_threads"]
 
 
 def test_the_file_says_the_defaults_and_keeps_its_reasons(tmp_path: Path) -> None:
