@@ -57,7 +57,8 @@ def evaluate(
     engine = database_of(deployment)
     running = days_running(context.instance, days_looked_at(deployment, now))
     decision = decide(deployment, engine, now, run_states(context.instance, now), running)
-    record(engine, decision, now)
+    # A code server shows what its sensors log, and of other loggers warnings alone.
+    record(engine, decision, now, logger=context.log)
     context.log.info(decision.reason)
     if not decision.requests:
         return dg.SensorResult(skip_reason=decision.reason)

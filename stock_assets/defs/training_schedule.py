@@ -41,7 +41,7 @@ def training_schedule(deployment: Deployment, job: "UnresolvedAssetJobDefinition
         "else missed_training does so later.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        decision = _decide(deployment, context.instance, datetime.now(UTC))
+        decision = _decide(deployment, context, datetime.now(UTC))
         return _run_requests(decision) or dg.SkipReason(decision.reason)
 
     return schedule
@@ -70,7 +70,7 @@ def missed_training_sensor(
 
 def evaluate(deployment: Deployment, context: dg.SensorEvaluationContext, now: datetime) -> dg.SensorResult:
     """Decide at a moment, write down what was decided, and return what the daemon is to do."""
-    decision = _decide(deployment, context.instance, now)
+    decision = _decide(deployment, context, now)
     requests = _run_requests(decision)
     return dg.SensorResult(run_requests=requests, skip_reason=None if requests else decision.reason)
 
@@ -79,13 +79,17 @@ def _by_itself(deployment: Deployment) -> bool:
     return deployment.universe.end is None and deployment.universe.operations.training.enabled
 
 
-def _decide(deployment: Deployment, instance: dg.DagsterInstance, now: datetime) -> "TrainingDecision":
+def _decide(
+    deployment: Deployment,
+    context: dg.SensorEvaluationContext | dg.ScheduleEvaluationContext,
+    now: datetime,
+) -> "TrainingDecision":
     from stock_assets.pipeline.due_trainings import called_cutoffs, decide_trainings, record_trainings
 
-    engine = database_of(deployment)
+    engine, instance = database_of(deployment), context.instance
     running = days_running(instance, called_cutoffs(deployment, now))
     decision = decide_trainings(deployment, engine, now, run_states(instance, now), running)
-    record_trainings(engine, decision, now)
+    record_trainings(engine, decision, now, logger=context.log)
     return decision
 
 

@@ -22,7 +22,7 @@ from stock_assets.storage.engine import read_transaction
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
-_log = logging.getLogger("stock_assets.alerts")
+ALERTS_LOG = logging.getLogger("stock_assets.alerts")
 
 _LEVELS: dict[AlertKind, int] = {"failure": logging.ERROR, "late": logging.ERROR}
 _LEVELS |= {"retry": logging.WARNING, "warning": logging.WARNING}
@@ -70,7 +70,7 @@ class DeliveryReport:
 
 
 def queue(
-    engine: sa.Engine, alerts: Sequence[Alert], now: datetime, *, logger: logging.Logger = _log
+    engine: sa.Engine, alerts: Sequence[Alert], now: datetime, *, logger: logging.Logger = ALERTS_LOG
 ) -> tuple[Alert, ...]:
     """Put alerts into the outbox, and write a line of each into the log.
 

@@ -4,6 +4,7 @@ A decision reads, and `record` writes down what was decided, so that a restart k
 network, and neither needs numpy, pandas or torch: the daemon decides twice a minute.
 """
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -12,7 +13,7 @@ from itertools import groupby
 import sqlalchemy as sa
 
 from stock_assets.alerts.alert import Alert
-from stock_assets.pipeline.alerts import queue
+from stock_assets.pipeline.alerts import ALERTS_LOG, queue
 from stock_assets.pipeline.closures import why_no_trading_day
 from stock_assets.pipeline.day_news import LOOK_BACK, given_up, news_of_days
 from stock_assets.pipeline.deployment import Deployment
@@ -141,9 +142,11 @@ def decide(
     )
 
 
-def record(engine: sa.Engine, decision: Decision, now: datetime) -> None:
+def record(
+    engine: sa.Engine, decision: Decision, now: datetime, *, logger: logging.Logger = ALERTS_LOG
+) -> None:
     """Write down what was decided, and queue what is to be said; doing so twice changes nothing more."""
-    queue(engine, decision.alerts, now)
+    queue(engine, decision.alerts, now, logger=logger)
     attempts = (*decision.finished, *decision.requests)
     if not (attempts or decision.notices or decision.heartbeat):
         return

@@ -1,5 +1,6 @@
 """Which cutoffs are to be trained: the schedule decides when, the universe's cutoffs decide what."""
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,7 +12,7 @@ from cronsim import CronSim
 
 from stock_assets.alerts.alert import Alert
 from stock_assets.cutoffs import cutoffs_between, next_cutoff
-from stock_assets.pipeline.alerts import queue
+from stock_assets.pipeline.alerts import ALERTS_LOG, queue
 from stock_assets.pipeline.day_news import given_up
 from stock_assets.pipeline.deployment import Deployment
 from stock_assets.pipeline.freshness import days_looked_at, deadline_of
@@ -139,9 +140,11 @@ def decide_trainings(
     return TrainingDecision(tuple(requests), tuple(finished), f"{reason}.", tuple(alerts))
 
 
-def record_trainings(engine: sa.Engine, decision: TrainingDecision, now: datetime) -> None:
+def record_trainings(
+    engine: sa.Engine, decision: TrainingDecision, now: datetime, *, logger: logging.Logger = ALERTS_LOG
+) -> None:
     """Write down what was decided, and queue what is to be said."""
-    queue(engine, decision.alerts, now)
+    queue(engine, decision.alerts, now, logger=logger)
     attempts = (*decision.finished, *(request for request, _ in decision.requests))
     if attempts:
         with engine.begin() as connection:

@@ -79,6 +79,16 @@ def test_the_sensor_requests_a_run_a_day(place: Place) -> None:
         assert request.tags["dagster/partition"] == str(day)
 
 
+def test_what_is_said_of_days_is_in_the_log_of_the_sensor(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place.simulation.finish_days(place.days, NOW)
+    context = dg.build_sensor_context(instance=place.instance)
+    evaluate(place.simulation.deployment, context, at(place.days[-1], 25), "daily", "history")
+    (said,) = place.simulation.said("all_complete")
+    assert said in capfd.readouterr().err
+
+
 def test_the_sensor_requests_the_history_first(place: Place) -> None:
     with place.simulation.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM price_bars")
