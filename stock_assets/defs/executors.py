@@ -21,6 +21,7 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.child_process_executor import ChildProcessCrashException
 from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.executor.multiprocess import MultiprocessExecutor
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster_shared.error import SerializableErrorInfo
 
@@ -30,6 +31,7 @@ from stock_assets.defs.run_supervision import RunSupervision
 from stock_assets.errors import StepCrashed
 from stock_assets.pipeline.deployment import current_deployment
 
+_TRAINING_STEPS = ("stage1_model", "sharpe_net_model")
 TRAINING_MODULES = (
     "stock_assets.definitions",
     "stock_assets.pipeline.stage1",
@@ -53,6 +55,8 @@ class StepProcesses(MultiprocessExecutor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
         """Run the steps, and watch over them."""
+        if any(step.partition("__")[0] in _TRAINING_STEPS for step in execution_plan.step_keys_to_execute):
+            self._limit_training(plan_context)
         with (
             kill_proof_events(),
             RunSupervision.of(plan_context.instance, plan_context.run_id) as self._supervision,
@@ -60,6 +64,14 @@ class StepProcesses(MultiprocessExecutor):
             for event in super().execute(plan_context, execution_plan):
                 self._supervision.note(event)
                 yield event
+
+    def _limit_training(self, plan_context: PlanOrchestrationContext) -> None:
+        """Give a run that trains its own limits, also if it was started from a selection of assets."""
+        operations = current_deployment().universe.operations
+        self._max_concurrent = operations.training_processes or os.cpu_count() or 1
+        if MAX_RUNTIME_SECONDS_TAG not in plan_context.dagster_run.tags:
+            seconds = str(int(operations.training_time_limit.total_seconds()))
+            plan_context.instance.add_run_tags(plan_context.run_id, {MAX_RUNTIME_SECONDS_TAG: seconds})
 
     def log_failure_or_retry_event_after_error(
         self, step_context: IStepContext, err_info: SerializableErrorInfo, known_state: KnownExecutionState
@@ -98,7 +110,7 @@ class OwnProcess(InProcessExecutor):
             yield from super().execute(plan_context, execution_plan)
 
 
-def step_processes(name: str, preload: Sequence[str], *, training: bool = False) -> dg.ExecutorDefinition:
+def step_processes(name: str, preload: Sequence[str]) -> dg.ExecutorDefinition:
     """Return an executor that forks its steps from a server with ``preload`` imported.
 
     ``execution: {config: {in_process: true}}`` in a run's configuration runs the steps one after the
@@ -109,10 +121,9 @@ def step_processes(name: str, preload: Sequence[str], *, training: bool = False)
         if context.executor_config["in_process"]:
             return OwnProcess(retries=RetryMode.ENABLED)
         check_cross_process_constraints(context)
-        limit = current_deployment().universe.operations.training_processes if training else None
         return StepProcesses(
             retries=RetryMode.ENABLED,
-            max_concurrent=limit or os.cpu_count() or 1,
+            max_concurrent=os.cpu_count() or 1,
             start_method=START_METHOD,
             explicit_forkserver_preload=list(preload),
         )
@@ -125,4 +136,4 @@ def step_processes(name: str, preload: Sequence[str], *, training: bool = False)
 
 
 daily_executor = step_processes("daily_steps", DAILY_MODULES)
-training_executor = step_processes("training_steps", TRAINING_MODULES, training=True)
+training_executor = step_processes("training_steps", TRAINING_MODULES)
