@@ -135,5 +135,18 @@ def step_processes(name: str, preload: Sequence[str]) -> dg.ExecutorDefinition:
     return dg.executor(name=name, config_schema=schema, requirements=requirements)(create)
 
 
+def own_process() -> dg.ExecutorDefinition:
+    """Return an executor for steps that are too light for processes of their own.
+
+    Dagster's own one would not be watched over, and a run without a heartbeat counts as dead.
+    """
+
+    def create(_: dg.InitExecutorContext) -> OwnProcess:
+        return OwnProcess(retries=RetryMode.ENABLED)
+
+    return dg.executor(name="own_process")(create)
+
+
 daily_executor = step_processes("daily_steps", DAILY_MODULES)
 training_executor = step_processes("training_steps", TRAINING_MODULES)
+own_process_executor = own_process()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from stock_assets.defs.executors import own_process_executor
 from stock_assets.defs.resources import DatabaseResource
 from stock_assets.pipeline.deployment import Deployment, current_deployment
 
@@ -66,7 +67,7 @@ def defs() -> dg.Definitions:
     job = dg.define_asset_job(
         FRESHNESS_JOB,
         selection=dg.AssetSelection.checks(check),
-        executor_def=dg.in_process_executor,
+        executor_def=own_process_executor,
         description="Say by the calendar which trading days are complete, waiting, partial, late or closed.",
     )
     live = deployment.universe.end is None

@@ -9,6 +9,7 @@ import dagster as dg
 
 from stock_assets.defs.columns import column_schema
 from stock_assets.defs.descriptions import HEADLINES
+from stock_assets.defs.executors import own_process_executor
 from stock_assets.defs.partitions import DAILY_BACKFILL, daily_partitions
 from stock_assets.defs.resources import DatabaseResource
 from stock_assets.pipeline.deployment import Deployment, current_deployment
@@ -69,7 +70,7 @@ def collector_job(deployment: Deployment) -> dg.JobDefinition:
 
     @dg.job(
         name=COLLECT_JOB,
-        executor_def=dg.in_process_executor,
+        executor_def=own_process_executor,
         description="Read all feeds of headlines once. Nothing else depends on it.",
     )
     def collect() -> None:

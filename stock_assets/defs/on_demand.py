@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from stock_assets.defs.executors import own_process_executor
 from stock_assets.defs.resources import DatabaseResource
 from stock_assets.errors import StockAssetsError
 from stock_assets.pipeline.deployment import Deployment, current_deployment
@@ -73,7 +74,7 @@ def on_demand_job(deployment: Deployment) -> dg.JobDefinition:
 
     @dg.job(
         name=ON_DEMAND_JOB,
-        executor_def=dg.in_process_executor,
+        executor_def=own_process_executor,
         description="Predict instruments on a trading day, with the networks that the day uses or with a "
         "given one, and publish nothing.",
     )

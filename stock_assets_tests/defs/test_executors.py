@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,11 +15,28 @@ from dagster._core.executor.multiprocess import MultiprocessExecutor
 from stock_assets.config.operations import Operations
 from stock_assets.defs import executors
 from stock_assets.defs.executors import StepProcesses
+from stock_assets_tests.defs.environments import definitions_of
+from stock_assets_tests.pipeline.simulation import Simulation
+from stock_assets_tests.pipeline.test_due_days import NEW_YORK
 
 
 @dg.job
 def empty() -> None:
     """Without steps."""
+
+
+def test_every_job_is_watched_over(tmp_path: Path) -> None:
+    """A run that is not says nothing, and counts as dead after two minutes although it lives."""
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    simulation = Simulation.install(
+        tmp_path, "kospi", datetime.now(UTC), tables, start=date(2026, 3, 9), instruments=[NEW_YORK]
+    )
+    with definitions_of(simulation.variables) as defs:
+        jobs = list(defs.get_repository_def().get_all_jobs())
+    assert {"daily", "training", "history", "freshness", "predict_on_demand"} <= {job.name for job in jobs}
+    watched = (executors.daily_executor, executors.training_executor, executors.own_process_executor)
+    assert [job.name for job in jobs if job.executor_def not in watched] == []
 
 
 @pytest.mark.parametrize(
