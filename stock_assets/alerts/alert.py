@@ -86,3 +86,4 @@ class Alert:
         object.__setattr__(self, "text", one_line(redact(storable(self.text)), MAX_TEXT))
         details = clip_mrkdwn(redact(storable(details)).strip("\n"), MAX_DETAILS)
         object.__setattr__(self, "details", details or None)
+        object.__setattr__(self, "link", self.link and redact(self.link))

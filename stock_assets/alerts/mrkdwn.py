@@ -9,13 +9,14 @@ MOST_LINES = 12
 _ELLIPSIS = "…"
 _FENCE = "```"
 _HALF_ENTITY = re.compile(r"&[a-z]{0,3}$")
+_NAMES = "api_?key|token|password|passwd|pwd|secret"
 _SECRETS = (
     # What stands before the @ of an address, with a name or without; a password may hold an @ itself.
     (re.compile(r"(?<=://)[^\s/'\"<>]*:[^\s/'\"<>]*@"), "***@"),
-    (
-        re.compile(r"(?i)\b((?:api_?key|key|token|password|passwd|pwd|secret|sig|signature)=)[^\s&'\"<>]+"),
-        r"\1***",
-    ),
+    (re.compile(rf"(?i)\b((?:{_NAMES}|key|sig|signature)=)[^\s&'\"<>]+"), r"\1***"),
+    # A variable of the environment, and an entry as Python prints it.
+    (re.compile(r"\b([A-Z0-9_]+_(?:KEY|TOKEN|PASSWORD|SECRET)=)[^\s&'\"<>]+"), r"\1***"),
+    (re.compile(rf"(?i)(['\"](?:\w*_)?(?:{_NAMES})['\"]: ?['\"])[^'\"]+"), r"\1***"),
     (re.compile(r"\bxox[a-z]-[\w-]+|\bxapp-[\w-]+"), "***"),
     (re.compile(r"(?i)(\bbearer\s+)[\w.~+/=-]{8,}"), r"\1***"),
 )

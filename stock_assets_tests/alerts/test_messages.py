@@ -121,6 +121,8 @@ def test_many_are_one_with_the_first_and_the_last_of_them() -> None:
         ("GET /q?a=1&TOKEN=abc' failed", "GET /q?a=1&TOKEN=***' failed"),
         ("token xoxb-12-34-abcDEF refused", "token *** refused"),
         ("Authorization: Bearer abcdefgh12345", "Authorization: Bearer ***"),
+        ("STOCK_ASSETS_FRED_KEY=abc is wrong", "STOCK_ASSETS_FRED_KEY=*** is wrong"),
+        ("{'user': 'u', 'db_password': 'hunter2'}", "{'user': 'u', 'db_password': '***'}"),
         ("https://a.example/2022-12-01?partition_key=x at 12:30", None),
         ("mail me@host, http://host/a:b", None),
     ],
@@ -129,6 +131,7 @@ def test_secrets_do_not_pass(text: str, left: str | None) -> None:
     assert redact(text) == (text if left is None else left)
     alert = Alert("k", "warning", text, text)
     assert alert.text == alert.details == redact(text)
+    assert Alert("k", "warning", "t", link="http://user:secret@ui/runs/1").link == "http://***@ui/runs/1"
 
 
 @given(st.text(alphabet="ab&<>`\n ", max_size=400), st.integers(40, 300))
