@@ -68,7 +68,7 @@ def news_of_days(
     yesterday = last_day_over(now)
     _tell_closed(deployment, news, notices, fresh[0].day if fresh else yesterday, yesterday)
     _tell_late(deployment, news, notices, fresh, now)
-    _tell_complete(news, notices, fresh, yesterday)
+    _tell_complete(deployment, news, notices, fresh, yesterday)
     if not any(kind == "watched" for _, kind in notices):
         news.notices.append((yesterday, "watched"))
     return news
@@ -121,15 +121,30 @@ def _tell_late(
             news.add(one.day, "recovered", messages.recovered(one.day, f"it is {one.freshness}"))
 
 
-def _tell_complete(news: DayNews, notices: Notices, fresh: Sequence[DayFreshness], yesterday: date) -> None:
-    """Say once a day that all days are finished; on a day without trading only the heartbeat tells it."""
+def _tell_complete(
+    deployment: Deployment,
+    news: DayNews,
+    notices: Notices,
+    fresh: Sequence[DayFreshness],
+    yesterday: date,
+) -> None:
+    """Say once a day that all days are finished; on a day without trading only the heartbeat tells it.
+
+    Without catching up, days that an outage has cost are nobody's to finish, and are named instead.
+    """
     if not fresh or (yesterday, "complete") in notices:
         return
-    if not all(one.is_settled and one.freshness in FINISHED for one in fresh):
+    catch_up = deployment.universe.operations.catch_up
+    left = [] if catch_up else [one for one in fresh[:-1] if one.freshness == "missing"]
+    looked_at = [one for one in fresh if one not in left]
+    if not all(one.is_settled and one.freshness in FINISHED for one in looked_at):
         return
-    partial = [str(one.day) for one in fresh if one.freshness == "partial"]
-    details = f"Without bars that never came: {', '.join(partial)}." if partial else None
-    alert = messages.all_complete(yesterday, len(fresh), details)
+    partial = [one for one in looked_at if one.freshness == "partial"]
+    remarks = {"Without bars that never came": partial, "Never loaded, since catch_up is off": left}
+    details = " ".join(
+        f"{remark}: {', '.join(str(one.day) for one in those)}." for remark, those in remarks.items() if those
+    )
+    alert = messages.all_complete(yesterday, len(looked_at), details or None)
     news.notices.append((yesterday, "complete"))
     if fresh[-1].day == yesterday:
         news.alerts.append(alert)

@@ -98,7 +98,14 @@ def test_without_catching_up_only_the_last_day_is_run(install: Install) -> None:
     simulation = install(catch_up=False)
     assert [one.day for one in simulation.look(at(SATURDAY, 3)).requests] == [FRIDAY]
     simulation.run(at(SATURDAY, 4))
-    assert simulation.look(at(SUNDAY)).requests == ()
+    assert simulation.look(at(SATURDAY, 5)).requests == simulation.look(at(SUNDAY)).requests == ()
+    # And that is all that there is to do: silence would be a false alarm.
+    assert simulation.said("all_complete") == ["All complete up to 2026-03-13 (1 trading day looked at)."]
+    with read_transaction(simulation.engine) as connection:
+        details = connection.exec_driver_sql(
+            "SELECT details FROM alerts WHERE kind = 'all_complete' AND target = 'slack'"
+        ).scalar()
+    assert details == ("Never loaded, since catch_up is off: 2026-03-09, 2026-03-10, 2026-03-11, 2026-03-12.")
 
 
 def test_without_catching_up_a_day_that_waits_is_brought_to_its_end(install: Install) -> None:
