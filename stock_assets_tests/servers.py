@@ -212,6 +212,19 @@ def mariadb_server(folder: Path, *options: str) -> Iterator[MariaDbServer]:
         server.stop()
 
 
+@contextmanager
+def dropping_idle_connections(server: MariaDbServer, seconds: int = 1) -> Iterator[None]:
+    """Let a server drop connections that are made in the block once they have been silent for so long."""
+    with server._connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT @@global.wait_timeout")
+        ((usual,),) = cursor.fetchall()
+        cursor.execute(f"SET GLOBAL wait_timeout = {seconds}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"SET GLOBAL wait_timeout = {usual}")
+
+
 def _die_with_parent() -> list[str]:
     """Return the words before a command that end it with this process, where Linux can.
 

@@ -30,7 +30,7 @@ def prepare() -> Deployment:
     ConfigurationError
         If the configuration is wrong anywhere; nothing has been made then.
     """
-    from stock_assets.instance_storage import initialize
+    from stock_assets.instance_storage import check_server, initialize
     from stock_assets.storage.engine import create_engine
     from stock_assets.storage.migrate import upgrade
 
@@ -39,7 +39,12 @@ def prepare() -> Deployment:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     with _locked(settings, "init.lock", wait=True):
         write_instance_file(settings.state_dir / INSTANCE_FILE, deployment.universe.operations)
-        upgrade(create_engine(settings.database_url), deployment.universe.name)
+        engine = create_engine(settings.database_url)
+        # Whoever has mistyped a host hears of it at once: the check below waits for a server that is away.
+        with engine.connect():
+            pass
+        check_server(settings)
+        upgrade(engine, deployment.universe.name)
         initialize(settings)
     return deployment
 

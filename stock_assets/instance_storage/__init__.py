@@ -12,9 +12,9 @@ Beside it stands the launcher of runs that knows whether they still live, `RunLa
 `initialize` creates or migrates the tables in one step before any of those processes starts.
 """
 
-from stock_assets.instance_storage.initialization import initialize
+from stock_assets.instance_storage.initialization import check_server, initialize
 from stock_assets.instance_storage.inspection import inspect_tables
 from stock_assets.instance_storage.run_launcher import RunLauncher
 from stock_assets.instance_storage.storage import InstanceStorage
 
-__all__ = ["InstanceStorage", "RunLauncher", "initialize", "inspect_tables"]
+__all__ = ["InstanceStorage", "RunLauncher", "check_server", "initialize", "inspect_tables"]

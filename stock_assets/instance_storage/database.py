@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import ArgumentError
 
+from stock_assets.database_url import read_url
 from stock_assets.errors import ConfigurationError
 from stock_assets.settings import DATABASE_URL_VARIABLE
 
@@ -50,15 +50,14 @@ class InstanceDatabase:
         """
         if not database_url:
             return cls(state_dir)
-        try:
-            driver = make_url(database_url).drivername
-        except (ArgumentError, ValueError):
-            # The cause is dropped: its message repeats the URL and with it the password.
+        url = read_url(database_url)
+        if url is None:
             raise ConfigurationError(
                 f"{DATABASE_URL_VARIABLE} cannot be read as a database URL; write "
                 f"{MYSQL_DRIVER}://user:password@host:3306/database with special characters percent-encoded, "
                 "or leave it unset for SQLite."
-            ) from None
+            )
+        driver = url.drivername
         if driver.partition("+")[0] == "sqlite":
             return cls(state_dir)
         if driver == MYSQL_DRIVER:

@@ -1,6 +1,8 @@
 """Make Dagster's tables, or bring them up to date, in one step before any of its processes starts."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol, cast
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -49,9 +51,29 @@ def initialize(settings: Settings) -> None:
         what to do.
     """
     database = InstanceDatabase.choose(settings.state_dir, settings.database_url)
+    with _explained(database), schema_lock(database):
+        _initialize(database)
+
+
+def check_server(settings: Settings) -> None:
+    """Check that a MySQL server allows what `initialize` needs, before whoever calls makes tables of its own.
+
+    Raises
+    ------
+    ConfigurationError, StorageError
+        As `initialize`. On SQLite there is nothing to check.
+    """
+    database = InstanceDatabase.choose(settings.state_dir, settings.database_url)
+    if database.mysql_url is not None:
+        # Of several processes at once, one tries its table and the others wait.
+        with _explained(database), schema_lock(database):
+            require_server(database, table_sets(database))
+
+
+@contextmanager
+def _explained(database: InstanceDatabase) -> Iterator[None]:
     try:
-        with schema_lock(database):
-            _initialize(database)
+        yield
     except SQLAlchemyError as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise StorageError(

@@ -7,9 +7,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from stock_assets.errors import StorageError
 from stock_assets.instance_storage.database import InstanceDatabase
 from stock_assets.instance_storage.initialization import require_server
+from stock_assets.instance_storage.locks import schema_lock
 from stock_assets.instance_storage.revisions import newest_revision, stored_revision
 from stock_assets.instance_storage.tables import missing_parts, table_sets
 from stock_assets.settings import Settings
+
+_LOCK_SECONDS = 10
 
 TablesState = Literal["absent", "outdated", "current"]
 
@@ -42,7 +45,9 @@ def inspect_tables(settings: Settings) -> TablesState:
     try:
         parts = table_sets(database)
         if database.mysql_url is not None:
-            require_server(database, parts)
+            # Whoever else tries its table, an initialisation that goes on, waits.
+            with schema_lock(database, _LOCK_SECONDS):
+                require_server(database, parts)
         revisions = [stored_revision(tables.engine) if tables.exists else None for tables in parts]
         if not any(revisions):
             return "absent"

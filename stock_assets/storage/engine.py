@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
+from sqlalchemy import event
 
+from stock_assets.database_url import read_url
 from stock_assets.errors import StorageError
 from stock_assets.storage.lost_connections import wait_for_server
 
@@ -97,15 +98,13 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def _parse(url: str) -> sa.URL:
-    try:
-        parsed = sa.make_url(url)
-    except (exc.ArgumentError, ValueError):
-        # The cause would show the URL's parts, so it is not chained.
+    parsed = read_url(url)
+    if parsed is None:
         raise StorageError(
             "The database URL cannot be read; write sqlite:///FILE or "
             f"{_MYSQL_DRIVER}://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password "
             "percent-encoded."
-        ) from None
+        )
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", _MYSQL_DRIVER):
         raise StorageError(
             f"The database URL starts with {parsed.drivername!r}; allowed are sqlite:///FILE and "

@@ -17,6 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import exc
 
 from stock_assets.errors import StorageError
 from stock_assets.storage.engine import describe, is_mysql, read_transaction
@@ -26,6 +27,8 @@ VERSION_TABLE = "stock_assets_alembic_version"
 INIT_COMMAND = "stock-assets init"
 
 _LOCK_SECONDS = 120
+#: Longer than any migration takes.
+_IDLE_SECONDS = 24 * 60 * 60
 
 
 def upgrade(engine: sa.Engine, universe: str) -> None:
@@ -38,17 +41,27 @@ def upgrade(engine: sa.Engine, universe: str) -> None:
     Raises
     ------
     StorageError
-        If the database serves another universe, was migrated by a newer version of the package, or is
-        being migrated by another process for minutes.
+        If the database serves another universe, was migrated by a newer version of the package, is being
+        migrated by another process for minutes, or refuses or loses a statement.
     """
-    with _only_migration(engine), engine.begin() as connection:
-        _refuse_newer(connection)
-        if sa.inspect(connection).has_table(deployment.name):
-            _refuse_other_universe(connection, universe)
-        command.upgrade(alembic_settings(connection), "head")
-        if _stored_universe(connection) is None:
-            row = {"id": 1, "universe": universe, "created_at": dt.datetime.now(dt.UTC)}
-            connection.execute(sa.insert(deployment), row)
+    try:
+        with _only_migration(engine), engine.begin() as connection:
+            _upgrade(connection, universe)
+    except exc.DBAPIError as error:
+        raise StorageError(
+            f"The tables in {describe(engine)} could not be made or migrated ({error.orig}); put right what "
+            f"this names, then run `{INIT_COMMAND}` again."
+        ) from error
+
+
+def _upgrade(connection: sa.Connection, universe: str) -> None:
+    _refuse_newer(connection)
+    if sa.inspect(connection).has_table(deployment.name):
+        _refuse_other_universe(connection, universe)
+    command.upgrade(alembic_settings(connection), "head")
+    if _stored_universe(connection) is None:
+        row = {"id": 1, "universe": universe, "created_at": dt.datetime.now(dt.UTC)}
+        connection.execute(sa.insert(deployment), row)
 
 
 def has_tables(engine: sa.Engine) -> bool:
@@ -154,6 +167,8 @@ def _server_lock(engine: sa.Engine) -> Iterator[None]:
     # Lock names are the whole server's and short.
     name = "stock_assets_" + hashlib.sha256((engine.url.database or "").encode()).hexdigest()[:32]
     with engine.connect() as connection:
+        # It says nothing during the migration, and a server that dropped it meanwhile would give the lock up.
+        connection.exec_driver_sql(f"SET SESSION wait_timeout = {_IDLE_SECONDS}")
         if connection.execute(sa.select(sa.func.get_lock(name, _LOCK_SECONDS))).scalar() != 1:
             raise _busy(engine)
         try:

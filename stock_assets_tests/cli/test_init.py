@@ -1,9 +1,13 @@
 """``stock-assets init``: once, again, and several at once."""
 
+import pytest
+import sqlalchemy as sa
+
 from stock_assets.instance_storage.database import InstanceDatabase
 from stock_assets.instance_storage.tables import missing_parts, table_sets
 from stock_assets_tests import databases
 from stock_assets_tests.commands import Workplace
+from stock_assets_tests.servers import MariaDbServer
 
 DATABASES = ("stock_assets.db", "history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 VERSION_TABLES = {"stock_assets.db": "stock_assets_alembic_version"}
@@ -38,3 +42,31 @@ def test_several_at_once_prepare_one_sound_state(workplace: Workplace) -> None:
     assert [(end.status, end.err) for end in ended] == [(0, "")] * 3
     assert len(workplace.query("SELECT * FROM deployment")) == 1
     assert_sound(workplace)
+
+
+@pytest.mark.needs_binary
+@pytest.mark.parametrize(
+    ("statement", "account", "says"),
+    [
+        ("ALTER DATABASE refusing CHARACTER SET latin1", "", "'latin1'"),
+        (
+            "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, REFERENCES ON refusing.* "
+            "TO 'poor'@'127.0.0.1'",
+            "poor:poor",
+            "lacks the privilege INDEX",
+        ),
+    ],
+)
+def test_a_server_that_does_not_do_is_one_sentence_and_gets_no_table(
+    workplace: Workplace, mariadb: MariaDbServer, statement: str, account: str, says: str
+) -> None:
+    url = mariadb.create_database("refusing")
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE OR REPLACE USER 'poor'@'127.0.0.1' IDENTIFIED BY 'poor'")
+        connection.exec_driver_sql(statement)
+    if account:
+        url = f"mysql+mysqlconnector://{account}@127.0.0.1:{mariadb.port}/refusing"
+    ended = workplace.with_variables(STOCK_ASSETS_DATABASE_URL=url).run("init")
+    assert says in ended.fails_with_one_sentence()
+    assert sa.inspect(engine).get_table_names() == []

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -20,7 +21,7 @@ from stock_assets.instance_storage.sqlite import BatchedSqliteEventLogStorage
 from stock_assets.settings import DATABASE_URL_VARIABLE
 from stock_assets_tests.instance_storage import events, jobs
 from stock_assets_tests.instance_storage.instances import batched_instance, write_settings
-from stock_assets_tests.servers import MariaDbServer
+from stock_assets_tests.servers import MariaDbServer, dropping_idle_connections
 
 
 @pytest.mark.parametrize("url", [None, "", "sqlite:////somewhere/stock_assets.db", "sqlite+pysqlite:///x.db"])
@@ -211,3 +212,24 @@ def test_a_lock_that_is_held_too_long_is_an_error(
             pass
     with locks.schema_lock(database, 1):
         pass
+
+
+@pytest.mark.needs_binary
+def test_a_server_that_drops_idle_connections_does_not_take_the_lock(
+    mariadb: MariaDbServer, tmp_path: Path
+) -> None:
+    database = InstanceDatabase(tmp_path, mariadb.create_database("dagster_idle"))
+    with dropping_idle_connections(mariadb), locks.schema_lock(database):
+        time.sleep(2.5)
+        with pytest.raises(StorageError, match="Another process has held"), locks.schema_lock(database, 0):
+            pass
+
+
+@pytest.mark.needs_binary
+def test_a_server_that_ends_during_the_block_is_the_blocks_own_business(
+    mariadb: MariaDbServer, tmp_path: Path
+) -> None:
+    database = InstanceDatabase(tmp_path, mariadb.create_database("dagster_idle"))
+    with locks.schema_lock(database):
+        mariadb.stop()
+        mariadb.start()

@@ -54,6 +54,10 @@ def test_mysql_speaks_utf8mb4_and_utc_and_is_strict(mariadb: MariaDbServer) -> N
         ("sqlite:///:memory:", "names no file"),
         ("mysql+mysqlconnector://user:hunter2@host:port/db", "cannot be read"),
         ("hunter2", "cannot be read"),
+        # What follows an @ that is not escaped would be shown as the host or the database.
+        ("mysql+mysqlconnector://user:x@hunter2@host/db", "cannot be read"),
+        ("mysql+mysqlconnector://user:x@y/hunter2:z%@host:3306/db", "cannot be read"),
+        ("mysql+mysqlconnector://host/db?user=user&password=hunter2", "cannot be read"),
     ],
 )
 def test_an_unusable_url_is_one_sentence_without_the_password(url: str, says: str) -> None:

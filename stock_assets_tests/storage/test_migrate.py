@@ -1,6 +1,7 @@
 import datetime as dt
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from stock_assets.storage import migrate
 from stock_assets.storage.engine import create_engine
 from stock_assets.storage.migrate import VERSION_TABLE, require_current, upgrade
 from stock_assets.storage.schema import days, deployment, metadata
-from stock_assets_tests.servers import MariaDbServer
+from stock_assets_tests.servers import MariaDbServer, dropping_idle_connections
 from stock_assets_tests.storage.builders import MONDAY, NOON, rows_of
 from stock_assets_tests.storage.processes import PythonProcess
 
 UPGRADE = """
 import sys
+import time
 from stock_assets.storage.engine import create_engine
 from stock_assets.storage.migrate import upgrade
 engine = create_engine(sys.argv[1])
@@ -231,3 +233,32 @@ def test_the_universe_is_noted_with_the_time(tmp_path: Path) -> None:
     assert (key, universe) == (1, "sample")
     assert before <= created_at <= dt.datetime.now(dt.UTC)
     engine.dispose()
+
+
+@pytest.mark.needs_binary
+def test_a_server_that_drops_idle_connections_does_not_take_the_lock(mariadb: MariaDbServer) -> None:
+    engine = create_engine(mariadb.create_database("idle"))
+    with dropping_idle_connections(mariadb), migrate._only_migration(engine):
+        time.sleep(2.5)
+        with engine.connect() as connection:
+            free = "SELECT is_free_lock(concat('stock_assets_', left(sha2(database(), 256), 32)))"
+            assert connection.exec_driver_sql(free).scalar() == 0
+    engine.dispose()
+
+
+@pytest.mark.needs_binary
+def test_a_statement_that_the_server_refuses_is_one_sentence(mariadb: MariaDbServer) -> None:
+    url = mariadb.create_database("poor")
+    owner = create_engine(url)
+    with owner.begin() as connection:
+        for statement in (
+            "CREATE OR REPLACE USER 'poor'@'127.0.0.1' IDENTIFIED BY 's3cret'",
+            "GRANT SELECT, INSERT, CREATE ON poor.* TO 'poor'@'127.0.0.1'",
+        ):
+            connection.exec_driver_sql(statement)
+    engine = create_engine(f"mysql+mysqlconnector://poor:s3cret@127.0.0.1:{mariadb.port}/poor")
+    with pytest.raises(StorageError, match=r"INDEX command denied .*stock-assets init.* again\.$") as raised:
+        upgrade(engine, "sample")
+    assert "s3cret" not in str(raised.value)
+    upgrade(owner, "sample")
+    owner.dispose()
