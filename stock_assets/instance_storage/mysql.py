@@ -22,6 +22,8 @@ from stock_assets.instance_storage.mysql_connections import (
 # The rest of the room is for the other columns and for a server that counts in UTF-8 bytes.
 _PACKET_SHARE = 4
 _MAX_STATEMENT_CHARACTERS = 1_000_000
+# Few tags of an event are indexed, each of some hundred bytes: the smallest packets hold those of so many.
+_TAGGED_EVENTS_PER_STATEMENT = 50
 
 
 class BatchedMySQLEventLogStorage(BatchedEventLogStorage, PatientMySQLStorage, MySQLEventLogStorage):
@@ -87,6 +89,14 @@ class BatchedMySQLEventLogStorage(BatchedEventLogStorage, PatientMySQLStorage, M
         found = select(table.c.id).where(table.c.run_id == row["run_id"], table.c.event == row["event"])
         with self.index_connection() as connection:
             return connection.execute(found.limit(1)).first() is not None
+
+    def _store_asset_event_tags(
+        self, conn: Connection, events: Sequence[EventLogEntry], event_ids: Sequence[int]
+    ) -> None:
+        # The driver makes one statement of all rows: those of a whole batch may not fit into a packet.
+        for start in range(0, len(events), _TAGGED_EVENTS_PER_STATEMENT):
+            part = slice(start, start + _TAGGED_EVENTS_PER_STATEMENT)
+            super()._store_asset_event_tags(conn, events[part], event_ids[part])
 
     def _connect(self) -> AbstractContextManager[Connection]:
         return patiently(super()._connect)

@@ -115,6 +115,14 @@ def test_a_batch_larger_than_a_packet_goes_in_several_statements(
     assert stored_rows(log) == stored_rows(stock)
 
 
+def test_the_tags_of_a_batch_fit_into_small_packets(log: BatchedMySQLEventLogStorage) -> None:
+    asset, tags = "a" * 200, {"dagster/data_version": "1" * 64}
+    batch = [events.materialization(asset, str(number), tags) for number in range(400)]
+    with server_setting(log, "max_allowed_packet", 65_536):
+        log.store_event_batch(batch)
+    assert len(stored_rows(log)["asset_event_tags"]) == len(batch)
+
+
 def test_statements_keep_the_order_and_an_event_that_alone_is_too_long() -> None:
     rows = [{"event": "x" * size} for size in (3, 3, 4, 20, 1)]
     chunks = list(statements(rows, 10))
