@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -11,6 +12,9 @@ from stock_assets.defs.descriptions import PRICE_HISTORY
 from stock_assets.defs.resources import DatabaseResource
 from stock_assets.errors import HistoryIncomplete, SourceError, SourceUnavailable
 from stock_assets.pipeline.deployment import Deployment, current_deployment
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def price_history_asset(deployment: Deployment) -> dg.AssetsDefinition:
@@ -30,10 +34,16 @@ def price_history_asset(deployment: Deployment) -> dg.AssetsDefinition:
         from stock_assets.pipeline.price_gaps import history_gaps
         from stock_assets.pipeline.prices import load_history
         from stock_assets.storage.engine import read_transaction
+        from stock_assets.storage.lost_connections import again_if_lost
 
         sources = build_sources(deployment.universe, deployment.config.folder, deployment.settings)
-        with read_transaction(database.engine) as connection:
-            gaps = history_gaps(deployment, connection)
+
+        @again_if_lost
+        def find_gaps() -> "Mapping[str, pd.DataFrame]":
+            with read_transaction(database.engine) as connection:
+                return history_gaps(deployment, connection)
+
+        gaps = find_gaps()
         reports, failures = {}, {}
         for number, (instrument, gap) in enumerate(gaps.items(), start=1):
             started = time.monotonic()

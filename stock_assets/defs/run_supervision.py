@@ -49,11 +49,23 @@ class RunSupervision:
     def of(cls, instance: dg.DagsterInstance, run_id: str) -> "Iterator[RunSupervision]":
         """Watch over a run for the duration of the block, and let it write nothing after that."""
         from stock_assets.storage.engine import create_engine
+        from stock_assets.storage.lost_connections import again_if_lost
         from stock_assets.storage.run_workers import end_run, register_run
 
-        engine = create_engine(current_deployment().settings.database_url)
-        with engine.begin() as connection:
-            register_run(connection, run_id, ProcessIdentity.own())
+        # Whoever has started the run has reached the server.
+        engine = create_engine(current_deployment().settings.database_url, patient=True)
+
+        @again_if_lost
+        def note_begin() -> None:
+            with engine.begin() as connection:
+                register_run(connection, run_id, ProcessIdentity.own())
+
+        @again_if_lost
+        def note_end() -> None:
+            with engine.begin() as connection:
+                end_run(connection, run_id)
+
+        note_begin()
         supervision = cls(instance, engine, run_id)
         supervision._thread.start()
         try:
@@ -61,8 +73,7 @@ class RunSupervision:
         finally:
             supervision._done.set()
             supervision._thread.join()
-            with engine.begin() as connection:
-                end_run(connection, run_id)
+            note_end()
             engine.dispose()
 
     def note(self, event: dg.DagsterEvent) -> None:

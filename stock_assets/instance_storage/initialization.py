@@ -1,7 +1,7 @@
 """Make Dagster's tables, or bring them up to date, in one step before any of its processes starts."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, cast
 
@@ -51,8 +51,8 @@ def initialize(settings: Settings) -> None:
         what to do.
     """
     database = InstanceDatabase.choose(settings.state_dir, settings.database_url)
-    with _explained(database), schema_lock(database):
-        _initialize(database)
+    with _explained(database):
+        _locked(database, lambda: _initialize(database))
 
 
 def check_server(settings: Settings) -> None:
@@ -66,8 +66,24 @@ def check_server(settings: Settings) -> None:
     database = InstanceDatabase.choose(settings.state_dir, settings.database_url)
     if database.mysql_url is not None:
         # Of several processes at once, one tries its table and the others wait.
-        with _explained(database), schema_lock(database):
-            require_server(database, table_sets(database))
+        with _explained(database):
+            _locked(database, lambda: require_server(database, table_sets(database)))
+
+
+def _locked(database: InstanceDatabase, work: Callable[[], None]) -> None:
+    """Do the work while nobody else does; again if the server goes away meanwhile, as it may restart."""
+
+    def work_alone() -> None:
+        with schema_lock(database):
+            work()
+
+    if database.mysql_url is None:
+        work_alone()
+    else:
+        # Imported here, since it needs dagster-mysql.
+        from stock_assets.instance_storage.mysql_connections import again_while_away
+
+        again_while_away(work_alone)
 
 
 @contextmanager

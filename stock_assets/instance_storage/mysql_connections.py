@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
+from typing import TypeVar
 from weakref import WeakSet
 
 import mysql.connector
@@ -21,6 +22,7 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.exc import DBAPIError
 
 _LOGGER = logging.getLogger(__name__)
+_R = TypeVar("_R")
 
 #: How long a server may be away, such as for a restart, before what needs it fails.
 PATIENCE_SECONDS = 60
@@ -38,10 +40,12 @@ _AWAY = frozenset(
         errorcode.CR_SERVER_LOST_EXTENDED,
         errorcode.ER_CON_COUNT_ERROR,
         errorcode.ER_SERVER_SHUTDOWN,
+        1927,  # MariaDB's own, for a connection that somebody has killed
+        4031,  # MySQL's, for one that nobody used for too long
     }
 )
 # What the driver says, without a number, when it finds out before it sends anything.
-_CLOSED = "MySQL Connection not available"
+_CLOSED = ("MySQL Connection not available", "Connection to MySQL is not available")
 
 
 class PatientMySQLStorage:
@@ -111,14 +115,18 @@ def patiently(connect: Callable[[], AbstractContextManager[Connection]]) -> Iter
     Only the connecting is repeated: nothing has been sent by then, so nothing can be done twice.
     """
     with ExitStack() as stack:
-        yield _entered(stack, connect)
+        yield again_while_away(lambda: stack.enter_context(connect()))
 
 
-def _entered(stack: ExitStack, connect: Callable[[], AbstractContextManager[Connection]]) -> Connection:
+def again_while_away(work: Callable[[], _R]) -> _R:
+    """Return what ``work`` returns, asking again while the server is away, at most a minute long.
+
+    What it does may be done twice, since it can be lost anywhere.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            return stack.enter_context(connect())
+            return work()
         except (DBAPIError, DagsterMySQLException) as error:
             if not is_server_away(error) or time.monotonic() > deadline:
                 raise
@@ -128,7 +136,9 @@ def _entered(stack: ExitStack, connect: Callable[[], AbstractContextManager[Conn
 
 def is_server_away(error: BaseException) -> bool:
     """Tell whether an error, or what it was raised for, says that the server does not answer."""
-    return any(cause.errno in _AWAY or _CLOSED in str(cause) for cause in _driver_errors(error))
+    return any(
+        cause.errno in _AWAY or any(text in str(cause) for text in _CLOSED) for cause in _driver_errors(error)
+    )
 
 
 def is_deadlock(error: BaseException) -> bool:

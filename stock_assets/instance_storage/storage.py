@@ -51,8 +51,7 @@ class InstanceStorage(DagsterStorage, ConfigurableClass):
 
     def __init__(self, database: InstanceDatabase, inst_data: ConfigurableClassData | None = None) -> None:
         self._inst_data = inst_data
-        with schema_lock(database):
-            self._storages = open_storages(database)
+        self._storages = _open(database)
         super().__init__()
 
     @property
@@ -124,6 +123,23 @@ def open_storages(database: InstanceDatabase) -> Storages:
         stacklevel=2,
     )
     return _open_stock(database)
+
+
+def _open(database: InstanceDatabase) -> Storages:
+    """Open the storages while nobody makes tables; again if a server goes away meanwhile, as it may restart.
+
+    Dagster opens them in every process, and counts a step whose process cannot as the end of the run.
+    """
+
+    def open_locked() -> Storages:
+        with schema_lock(database):
+            return open_storages(database)
+
+    if database.mysql_url is None:
+        return open_locked()
+    from stock_assets.instance_storage.mysql_connections import again_while_away
+
+    return again_while_away(open_locked)
 
 
 def unfinished_runs(state_dir: Path) -> list[DagsterRun]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from stock_assets.errors import StorageError
-from stock_assets.storage.engine import describe, read_transaction
+from stock_assets.storage.engine import describe, keep_while_idle, read_transaction
 from stock_assets.storage.migrate import require_current
 from stock_assets.storage.partitions import insert_rows
 from stock_assets.storage.rows import describe_key
@@ -109,6 +109,8 @@ def _copy_table(reading: sa.Connection, target: sa.Engine, table: sa.Table, prog
     """Return the number of rows that were added."""
     total = reading.execute(_count(table)).scalar_one()
     with read_transaction(target) as theirs:
+        # It says nothing while the last rows are written, which takes minutes.
+        keep_while_idle(theirs)
         there = theirs.execute(_count(table)).scalar_one()
         missing = _missing(_rows(reading, table), _rows(theirs, table), table, target)
         added = 0

@@ -22,6 +22,9 @@ _CONNECT_SECONDS = 10
 #: Longest silence of a server in the middle of a statement; a reader of a whole history is far below it.
 _READ_SECONDS = 300
 
+#: Longer than any migration or copy takes.
+_IDLE_SECONDS = 24 * 60 * 60
+
 _MYSQL_DRIVER = "mysql+mysqlconnector"
 _READ_ONLY = "stock_assets_read_only"
 
@@ -73,6 +76,12 @@ def read_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
     options = {"isolation_level": "REPEATABLE READ"} if is_mysql(engine) else {_READ_ONLY: True}
     with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
+
+
+def keep_while_idle(connection: sa.Connection) -> None:
+    """Keep a server that drops idle connections from dropping this one, which waits while others work."""
+    if is_mysql(connection):
+        connection.exec_driver_sql(f"SET SESSION wait_timeout = {_IDLE_SECONDS}")
 
 
 def is_mysql(bind: sa.Engine | sa.Connection) -> bool:

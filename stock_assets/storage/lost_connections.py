@@ -10,6 +10,8 @@ import tenacity
 from mysql.connector import errorcode
 from sqlalchemy import event, exc
 
+from stock_assets.errors import StorageError
+
 _log = logging.getLogger(__name__)
 
 #: How long a server that has answered before may be away, such as for a restart.
@@ -27,6 +29,7 @@ _AWAY = frozenset(
         errorcode.ER_CON_COUNT_ERROR,
         errorcode.ER_SERVER_SHUTDOWN,
         1927,  # MariaDB's own, for a connection that somebody has killed
+        4031,  # MySQL's, for one that nobody used for too long
     }
 )
 # What the driver says, without a number, when it finds out before it sends anything.
@@ -89,6 +92,9 @@ def _say_what_was_lost(state: tenacity.RetryCallState) -> None:
 
 
 def _is_lost(error: BaseException) -> bool:
+    if isinstance(error, StorageError):
+        # A connection that was lost while it was being made is told in a sentence.
+        return _is_away(error.__cause__)
     if not isinstance(error, exc.DBAPIError):
         return False
     cause = error.orig

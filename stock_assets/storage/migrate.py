@@ -20,15 +20,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import exc
 
 from stock_assets.errors import StorageError
-from stock_assets.storage.engine import describe, is_mysql, read_transaction
+from stock_assets.storage.engine import describe, is_mysql, keep_while_idle, read_transaction
+from stock_assets.storage.lost_connections import again_if_lost
 from stock_assets.storage.schema import deployment
 
 VERSION_TABLE = "stock_assets_alembic_version"
 INIT_COMMAND = "stock-assets init"
 
 _LOCK_SECONDS = 120
-#: Longer than any migration takes.
-_IDLE_SECONDS = 24 * 60 * 60
 
 
 def upgrade(engine: sa.Engine, universe: str) -> None:
@@ -45,8 +44,7 @@ def upgrade(engine: sa.Engine, universe: str) -> None:
         migrated by another process for minutes, or refuses or loses a statement.
     """
     try:
-        with _only_migration(engine), engine.begin() as connection:
-            _upgrade(connection, universe)
+        _upgrade(engine, universe)
     except exc.DBAPIError as error:
         raise StorageError(
             f"The tables in {describe(engine)} could not be made or migrated ({error.orig}); put right what "
@@ -54,14 +52,16 @@ def upgrade(engine: sa.Engine, universe: str) -> None:
         ) from error
 
 
-def _upgrade(connection: sa.Connection, universe: str) -> None:
-    _refuse_newer(connection)
-    if sa.inspect(connection).has_table(deployment.name):
-        _refuse_other_universe(connection, universe)
-    command.upgrade(alembic_settings(connection), "head")
-    if _stored_universe(connection) is None:
-        row = {"id": 1, "universe": universe, "created_at": dt.datetime.now(dt.UTC)}
-        connection.execute(sa.insert(deployment), row)
+@again_if_lost
+def _upgrade(engine: sa.Engine, universe: str) -> None:
+    with _only_migration(engine), engine.begin() as connection:
+        _refuse_newer(connection)
+        if sa.inspect(connection).has_table(deployment.name):
+            _refuse_other_universe(connection, universe)
+        command.upgrade(alembic_settings(connection), "head")
+        if _stored_universe(connection) is None:
+            row = {"id": 1, "universe": universe, "created_at": dt.datetime.now(dt.UTC)}
+            connection.execute(sa.insert(deployment), row)
 
 
 def has_tables(engine: sa.Engine) -> bool:
@@ -70,6 +70,7 @@ def has_tables(engine: sa.Engine) -> bool:
         return _stored_version(connection) is not None
 
 
+@again_if_lost
 def require_current(engine: sa.Engine, universe: str) -> None:
     """Check that the tables are those of this version, and that they are the universe's.
 
@@ -167,8 +168,8 @@ def _server_lock(engine: sa.Engine) -> Iterator[None]:
     # Lock names are the whole server's and short.
     name = "stock_assets_" + hashlib.sha256((engine.url.database or "").encode()).hexdigest()[:32]
     with engine.connect() as connection:
-        # It says nothing during the migration, and a server that dropped it meanwhile would give the lock up.
-        connection.exec_driver_sql(f"SET SESSION wait_timeout = {_IDLE_SECONDS}")
+        # It says nothing during the migration, and a server that dropped it would give the lock up.
+        keep_while_idle(connection)
         if connection.execute(sa.select(sa.func.get_lock(name, _LOCK_SECONDS))).scalar() != 1:
             raise _busy(engine)
         try:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -13,12 +14,20 @@ from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster_mysql import MySQLRunStorage, MySQLScheduleStorage
 
 from stock_assets.errors import ConfigurationError, StorageError
-from stock_assets.instance_storage import InstanceStorage, locks, versions
+from stock_assets.instance_storage import (
+    InstanceStorage,
+    initialization,
+    initialize,
+    locks,
+    mysql_connections,
+    storage,
+    versions,
+)
 from stock_assets.instance_storage.batches import BATCH_SIZE, BATCH_SIZE_VARIABLE, BatchedEventLogStorage
 from stock_assets.instance_storage.database import InstanceDatabase
 from stock_assets.instance_storage.mysql import BatchedMySQLEventLogStorage
 from stock_assets.instance_storage.sqlite import BatchedSqliteEventLogStorage
-from stock_assets.settings import DATABASE_URL_VARIABLE
+from stock_assets.settings import DATABASE_URL_VARIABLE, Settings
 from stock_assets_tests.instance_storage import events, jobs
 from stock_assets_tests.instance_storage.instances import batched_instance, write_settings
 from stock_assets_tests.servers import MariaDbServer, dropping_idle_connections
@@ -233,3 +242,29 @@ def test_a_server_that_ends_during_the_block_is_the_blocks_own_business(
     with locks.schema_lock(database):
         mariadb.stop()
         mariadb.start()
+
+
+@pytest.mark.needs_binary
+@pytest.mark.parametrize("opening", ["InstanceStorage", "initialize"])
+def test_a_server_that_restarts_while_a_process_opens_it_is_waited_for(
+    mariadb: MariaDbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: str
+) -> None:
+    url = mariadb.create_database("dagster_opened")
+    module = {"InstanceStorage": storage, "initialize": initialization}[opening]
+    crashes: list[InstanceDatabase] = []
+
+    def crash_once(database: InstanceDatabase) -> storage.Storages:
+        if not crashes:
+            crashes.append(database)
+            mariadb.kill()
+        return open_storages(database)
+
+    open_storages = storage.open_storages
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: mariadb.start())
+    monkeypatch.setattr(mysql_connections, "time", clock)
+    monkeypatch.setattr(module, "open_storages", crash_once)
+    if opening == "InstanceStorage":
+        assert InstanceStorage(InstanceDatabase(tmp_path, url)).run_storage.get_runs_count() == 0
+    else:
+        initialize(Settings("sample", tmp_path / "configs", tmp_path, url))
+    assert crashes

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from stock_assets.storage.copying import COPIED_TABLES, copy_tables
 from stock_assets.storage.engine import create_engine
 from stock_assets.storage.migrate import upgrade
 from stock_assets.storage.schema import days, deployment, metadata, price_bars, stage1_predictions
+from stock_assets_tests.servers import MariaDbServer, dropping_idle_connections
 from stock_assets_tests.storage.builders import MONDAY, NOON, rows_of
 from stock_assets_tests.storage.processes import PythonProcess
 from stock_assets_tests.storage.test_both_databases import write_everything
@@ -234,3 +236,21 @@ def test_no_more_than_a_batch_is_read_at_once(source: sa.Engine, target: sa.Engi
         event.remove(engine, "before_cursor_execute", note)
     assert len(selected) > 2 * 486 // BATCH
     assert all("LIMIT" in statement for statement in selected)
+
+
+@only_mariadb
+def test_a_server_that_drops_idle_connections_does_not_stop_the_copy(
+    source: sa.Engine, target: sa.Engine, mariadb: MariaDbServer
+) -> None:
+    slept: list[str] = []
+
+    def sleep_once(table: str, done: int, total: int) -> None:
+        if table == price_bars.name and done == total:
+            slept.append(table)
+            time.sleep(2.5)
+
+    target.dispose()
+    with dropping_idle_connections(mariadb):
+        copy_tables(source, target, UNIVERSE, sleep_once)
+    assert slept
+    assert contents(target) == contents(source)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from stock_assets.errors import StorageError
 from stock_assets.storage import lost_connections
 from stock_assets.storage.engine import create_engine, read_transaction
 from stock_assets.storage.lost_connections import again_if_lost
-from stock_assets.storage.migrate import upgrade
+from stock_assets.storage.migrate import require_current, upgrade
 from stock_assets.storage.schema import days
 from stock_assets_tests.servers import PASSWORD, MariaDbServer
 from stock_assets_tests.storage.builders import NOON, rows_of, weekdays
@@ -203,3 +204,26 @@ def test_waiting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StorageError, match="cannot be opened") as raised, engine.connect():
         pass
     assert "hunter2" not in str(raised.value)
+
+
+def test_a_connection_lost_while_it_is_prepared_costs_a_repetition(engine: sa.Engine) -> None:
+    killed: list[int] = []
+
+    def kill_once(connection: Any, _record: object) -> None:
+        if not killed:
+            killed.append(connection.connection_id)
+            with sa.create_engine(engine.url, poolclass=sa.NullPool).connect() as other:
+                other.exec_driver_sql(f"KILL {killed[0]}")
+            connection.cmd_query("SELECT 1")
+
+    engine.dispose()
+    event.listen(engine, "connect", kill_once)
+    require_current(engine, "sample")
+    assert killed
+
+
+@pytest.mark.parametrize("position", range(3))
+def test_whether_the_tables_are_current_is_asked_again(engine: sa.Engine, position: int) -> None:
+    with killed_at(engine, position) as sent:
+        require_current(engine, "sample")
+    assert len(sent) > position

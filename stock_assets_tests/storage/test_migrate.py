@@ -262,3 +262,23 @@ def test_a_statement_that_the_server_refuses_is_one_sentence(mariadb: MariaDbSer
     assert "s3cret" not in str(raised.value)
     upgrade(owner, "sample")
     owner.dispose()
+
+
+@pytest.mark.needs_binary
+def test_a_connection_that_is_lost_during_a_migration_costs_a_repetition(mariadb: MariaDbServer) -> None:
+    url = mariadb.create_database("lost")
+    engine, other = create_engine(url), create_engine(url)
+    killed: list[int] = []
+
+    def kill_once(connection: sa.Connection, _cursor: object, statement: str, *_: object) -> None:
+        if "TABLE IF NOT EXISTS findings" in statement and not killed:
+            killed.append(connection.connection.dbapi_connection.connection_id)
+            with other.connect() as killer:
+                killer.exec_driver_sql(f"KILL {killed[0]}")
+
+    event.listen(engine, "before_cursor_execute", kill_once)
+    upgrade(engine, "sample")
+    assert killed
+    assert differences(engine, metadata) == []
+    engine.dispose()
+    other.dispose()
