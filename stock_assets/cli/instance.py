@@ -59,7 +59,11 @@ def write_instance_file(path: Path, operations: Operations) -> None:
         text, found = re.subn(rf"^(\s+{key}:) \d+", rf"\g<1> {value}", text, flags=re.MULTILINE)
         if found != 1:
             raise ConfigurationError(f"{INSTANCE_FILE} has {found} lines with {key}: NUMBER; one is needed.")
-    path.write_text(text, encoding="utf-8")
+    # Whoever opens the instance meanwhile sees the old file or the new one: with half a file, Dagster would
+    # take its own SQLite storage.
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
 
 
 def open_prepared() -> "tuple[Deployment, sa.Engine]":

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,26 @@ def test_the_file_says_the_defaults_and_keeps_its_reasons(tmp_path: Path) -> Non
 @dg.job
 def empty() -> None:
     """Without steps."""
+
+
+def test_whoever_reads_the_file_while_it_is_written_reads_a_whole_one(tmp_path: Path) -> None:
+    path, ended, halves = tmp_path / INSTANCE_FILE, threading.Event(), []
+    write_instance_file(path, LIMITS)
+    whole = path.read_text()
+
+    def read() -> None:
+        while not ended.is_set():
+            if path.read_text() != whole:
+                halves.append(path)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(300):
+        write_instance_file(path, LIMITS)
+    ended.set()
+    reader.join()
+    assert halves == []
+    assert [file.name for file in tmp_path.iterdir()] == [INSTANCE_FILE]
 
 
 def test_only_the_command_lines_of_this_host_are_known_to_be_gone(
