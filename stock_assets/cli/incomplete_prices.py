@@ -10,11 +10,13 @@ from stock_assets.pipeline.frames import rows_of
 from stock_assets.pipeline.owed_bars import owing_sources
 from stock_assets.storage.days import read_days
 from stock_assets.storage.engine import read_transaction
+from stock_assets.storage.lost_connections import again_if_lost
 
 #: States other than complete, and what days do that are in them.
 _VERBS = {"waiting": "still waiting for bars", "partial": "partial", "closed": "closed"}
 
 
+@again_if_lost
 def say_what_is_incomplete(engine: sa.Engine, console: Console, days: Sequence[date]) -> None:
     """Print which of some trading days wait, are partial or closed, and whose sources failed.
 

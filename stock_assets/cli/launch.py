@@ -14,6 +14,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from socket import gethostname
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from rich.console import Console
@@ -24,6 +25,9 @@ from stock_assets.defs.jobs import DAILY_JOB, HISTORY_JOB, TRAINING_JOB
 from stock_assets.errors import StockAssetsError
 from stock_assets.instance_storage.run_launcher import STOPPED
 from stock_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from stock_assets.storage.run_workers import RunWorker
 
 #: By this tag the page of a job finds its runs: Dagster's name for the definitions of a module, and the
 #: location's name in workspace.yaml.
@@ -193,10 +197,17 @@ def _stderr_to(path: Path) -> Iterator[None]:
 
 def _lives_elsewhere(run_id: str) -> bool:
     from stock_assets.storage.engine import create_engine, read_transaction
+    from stock_assets.storage.lost_connections import again_if_lost
     from stock_assets.storage.run_workers import find_worker
 
-    with read_transaction(create_engine(Settings.from_environment().database_url)) as connection:
-        worker = find_worker(connection, run_id)
+    engine = create_engine(Settings.from_environment().database_url, patient=True)
+
+    @again_if_lost
+    def find() -> "RunWorker | None":
+        with read_transaction(engine) as connection:
+            return find_worker(connection, run_id)
+
+    worker = find()
     return worker is not None and worker.process.host != gethostname() and worker.heartbeat_age < STOPPED
 
 

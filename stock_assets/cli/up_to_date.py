@@ -22,6 +22,7 @@ from stock_assets.pipeline.plan import Plan, days_over, make_plan, split_into_ru
 from stock_assets.pipeline.trainings import Training
 from stock_assets.settings import DEFAULT_UNIVERSE
 from stock_assets.storage.engine import create_engine, read_transaction
+from stock_assets.storage.lost_connections import again_if_lost
 from stock_assets.storage.outcomes import read_outcomes
 
 
@@ -30,12 +31,11 @@ def bring_up_to_date() -> None:
     console = Console()
     started = time.monotonic()
     deployment = prepare()
-    engine = create_engine(deployment.settings.database_url)
+    engine = create_engine(deployment.settings.database_url, patient=True)
     with only_runner(deployment.settings):
         if deployment.universe.headlines is not None:
             collect(deployment, engine, console)
-        with read_transaction(engine) as connection:
-            plan = make_plan(deployment, connection, datetime.now(UTC))
+        plan = _plan(deployment, engine)
         if plan.is_empty:
             console.print(f"{deployment.universe.name} is up to date: there is nothing to do.")
         else:
@@ -44,6 +44,12 @@ def bring_up_to_date() -> None:
             _say_what_is_empty(engine, console, [day for run in plan.daily_runs for day in run])
     print_last_weights(deployment, engine, console)
     _say_where_to_look(deployment, console, time.monotonic() - started)
+
+
+@again_if_lost
+def _plan(deployment: Deployment, engine: sa.Engine) -> Plan:
+    with read_transaction(engine) as connection:
+        return make_plan(deployment, connection, datetime.now(UTC))
 
 
 def backfill_days(first: date, last: date) -> None:
@@ -71,7 +77,7 @@ def backfill_days(first: date, last: date) -> None:
     console = Console()
     with only_runner(deployment.settings):
         _launch_all(deployment, specs, console)
-    engine = create_engine(deployment.settings.database_url)
+    engine = create_engine(deployment.settings.database_url, patient=True)
     say_what_is_incomplete(engine, console, days)
     _say_what_is_empty(engine, console, days)
 
@@ -152,6 +158,7 @@ def _launch_all(deployment: Deployment, specs: Sequence[Launch], console: Consol
             launch(instance, spec, console, deployment.settings.state_dir / "run.log")
 
 
+@again_if_lost
 def _say_what_is_empty(engine: sa.Engine, console: Console, days: Sequence[date]) -> None:
     """Print how many assets and days have no rows after a run that succeeded, and why one has none."""
     if not days:

@@ -15,6 +15,7 @@ from stock_assets.pipeline.deployment import Deployment
 from stock_assets.pipeline.frames import rows_of
 from stock_assets.pipeline.plan import days_over
 from stock_assets.storage.engine import read_transaction
+from stock_assets.storage.lost_connections import again_if_lost
 from stock_assets.storage.models import read_models
 from stock_assets.storage.outcomes import read_outcomes
 from stock_assets.storage.predictions import read_predictions
@@ -26,6 +27,7 @@ _PROFILE_TITLES = {"stable": "stable", "aggressive": "aggr."}
 _BASIS_TITLES = {"model": "model", "min_variance": "min var", "policy": "policy"}
 
 
+@again_if_lost
 def print_last_weights(deployment: Deployment, engine: sa.Engine, console: Console | None = None) -> None:
     """Print all portfolios of the last day that has any, with their basis and their models' cutoffs.
 

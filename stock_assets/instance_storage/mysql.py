@@ -13,8 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from stock_assets.instance_storage.batches import BatchedEventLogStorage, EventRow
 from stock_assets.instance_storage.mysql_connections import (
     PatientMySQLStorage,
-    is_deadlock,
-    is_server_away,
+    is_lost,
     patiently,
 )
 
@@ -78,7 +77,7 @@ class BatchedMySQLEventLogStorage(BatchedEventLogStorage, PatientMySQLStorage, M
         try:
             store()
         except DBAPIError as error:
-            if not (is_server_away(error) or is_deadlock(error)):
+            if not is_lost(error):
                 raise
             # A connection that is lost while it commits does not tell whether it did. One event tells of all.
             if not self._is_stored(event):

@@ -2,15 +2,16 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 import mysql.connector
 import sqlalchemy as sa
-from dagster import DagsterEvent
+from dagster import DagsterEvent, DagsterRun
+from dagster._core.storage.sql import SqlAlchemyQuery
 from dagster_mysql import MySQLRunStorage, MySQLScheduleStorage
 from dagster_mysql.utils import DagsterMySQLException, mysql_isolation_level
 from mysql.connector import errorcode
@@ -88,12 +89,39 @@ class PatientMySQLRunStorage(PatientMySQLStorage, MySQLRunStorage):
         self, run_id: str, event: DagsterEvent, update_timestamp: datetime | None = None
     ) -> None:
         """Note the status that an event gives a run; once more, which changes nothing, if it was lost."""
+        note = super().handle_run_event
+        once_more_if_lost(lambda: note(run_id, event, update_timestamp))
+
+    def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
+        """Add a run; once more if it was lost, unless it is there after all."""
+        add = super().add_run
         try:
-            super().handle_run_event(run_id, event, update_timestamp)
+            return add(dagster_run)
         except DBAPIError as error:
-            if not (is_server_away(error) or is_deadlock(error)):
+            if not is_lost(error):
                 raise
-            super().handle_run_event(run_id, event, update_timestamp)
+            # A connection that is lost while it commits does not tell whether it did.
+            return dagster_run if self.has_run(dagster_run.run_id) else add(dagster_run)
+
+    def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
+        """Give a run tags; once more, which changes nothing, if they were lost."""
+        add = super().add_run_tags
+        once_more_if_lost(lambda: add(run_id, new_tags))
+
+    def set_cursor_values(self, pairs: Mapping[str, str]) -> None:
+        """Keep values by their keys; once more, which changes nothing, if they were lost."""
+        keep = super().set_cursor_values
+        once_more_if_lost(lambda: keep(pairs))
+
+    def fetchall(self, query: SqlAlchemyQuery) -> Sequence[Any]:
+        """Read all rows; once more if they were lost on the way."""
+        fetch = super().fetchall
+        return once_more_if_lost(lambda: fetch(query))
+
+    def fetchone(self, query: SqlAlchemyQuery) -> Any | None:
+        """Read a row; once more if it was lost on the way."""
+        fetch = super().fetchone
+        return once_more_if_lost(lambda: fetch(query))
 
 
 class PatientMySQLScheduleStorage(PatientMySQLStorage, MySQLScheduleStorage):
@@ -132,6 +160,21 @@ def again_while_away(work: Callable[[], _R]) -> _R:
                 raise
             _LOGGER.warning("MySQL does not answer (%s); asking for up to %d s.", error, PATIENCE_SECONDS)
         time.sleep(_PAUSE_SECONDS)
+
+
+def once_more_if_lost(work: Callable[[], _R]) -> _R:
+    """Return what ``work`` returns, once more if its transaction was lost: doing it twice must be as once."""
+    try:
+        return work()
+    except DBAPIError as error:
+        if not is_lost(error):
+            raise
+        return work()
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether a transaction may be gone with its connection, or is gone for a deadlock."""
+    return is_server_away(error) or is_deadlock(error)
 
 
 def is_server_away(error: BaseException) -> bool:

@@ -10,6 +10,7 @@ import dagster as dg
 import mysql.connector
 import pytest
 import sqlalchemy as sa
+from dagster import DagsterRun
 from dagster_mysql import MySQLEventLogStorage
 from mysql.connector import errorcode
 from sqlalchemy.exc import DBAPIError
@@ -259,6 +260,40 @@ def test_a_connection_lost_at_the_first_statement_of_a_transaction_is_made_again
             use()
         assert killed
     assert len(stored_rows(log)["event_logs"]) == 1
+
+
+@pytest.mark.parametrize("act", ["add_run", "add_run_tags", "set_cursor_values", "get_runs"])
+@pytest.mark.parametrize("at", ["statement", "commit"])
+def test_what_a_run_storage_is_told_or_asked_outlasts_a_lost_connection(
+    mariadb: MariaDbServer, act: str, at: str
+) -> None:
+    runs = PatientMySQLRunStorage(mariadb.create_database("dagster_runs"))
+    run, tags = DagsterRun("daily", run_id=events.RUN_ID, tags={"a": "1"}), {"b": "2", "c": "3"}
+    if act != "add_run":
+        runs.add_run(run)
+    work = {
+        "add_run": lambda: runs.add_run(run),
+        "add_run_tags": lambda: runs.add_run_tags(run.run_id, tags),
+        "set_cursor_values": lambda: runs.set_cursor_values(tags),
+        "get_runs": runs.get_runs,
+    }[act]
+    lost = 0
+
+    def lose(connection: sa.Connection, statement: str = "") -> None:
+        nonlocal lost
+        if lost == 0 and not statement.startswith(("SELECT runs.run_body", "UPDATE", "INSERT INTO runs ")):
+            lost += 1
+            if at == "statement":
+                kill(connection)
+            else:
+                connection.connection.commit()
+                raise DBAPIError("COMMIT", None, mysql.connector.Error(errno=errorcode.CR_SERVER_LOST))
+
+    with before_each_statement(lose) if at == "statement" else before_each_commit(lose):
+        work()
+    (stored,) = runs.get_runs()
+    assert stored.tags == {"a": "1", **(tags if act == "add_run_tags" else {})}
+    assert runs.get_cursor_values({"b", "c"}) == (tags if act == "set_cursor_values" else {})
 
 
 def test_a_batch_that_the_server_gives_up_in_a_deadlock_is_written_again(
