@@ -6,9 +6,9 @@ from pathlib import Path
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import Engine, make_url
 
-from stock_assets.database_url import read_url
 from stock_assets.errors import ConfigurationError
 from stock_assets.settings import DATABASE_URL_VARIABLE
+from stock_assets.storage.database_url import read_url
 
 MYSQL_DRIVER = "mysql+mysqlconnector"
 

@@ -12,8 +12,8 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from stock_assets.database_url import read_url
 from stock_assets.errors import StorageError
+from stock_assets.storage.database_url import read_url
 from stock_assets.storage.lost_connections import wait_for_server
 
 #: Seconds that a writer waits for another one, and that a connection may take to be made.

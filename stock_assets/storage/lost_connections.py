@@ -32,6 +32,7 @@ _AWAY = frozenset(
         4031,  # MySQL's, for one that nobody used for too long
     }
 )
+_NEVER_MADE = frozenset({errorcode.CR_CONNECTION_ERROR, errorcode.CR_CONN_HOST_ERROR})
 # What the driver says, without a number, when it finds out before it sends anything.
 _CLOSED = ("MySQL Connection not available", "Connection to MySQL is not available")
 
@@ -93,8 +94,9 @@ def _say_what_was_lost(state: tenacity.RetryCallState) -> None:
 
 def _is_lost(error: BaseException) -> bool:
     if isinstance(error, StorageError):
-        # A connection that was lost while it was being made is told in a sentence.
-        return _is_away(error.__cause__)
+        # A connection that was lost while it was being made is told in a sentence. One that was never made
+        # has been waited for, if it was to be.
+        return _is_away(error.__cause__) and getattr(error.__cause__, "errno", None) not in _NEVER_MADE
     if not isinstance(error, exc.DBAPIError):
         return False
     cause = error.orig

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
-from stock_assets.database_url import read_url
+from stock_assets.storage.database_url import read_url
 
 DRIVER = "mysql+mysqlconnector"
 
