@@ -1,4 +1,4 @@
-"""What a run writes of itself outlasts a lost server, and nothing that goes wrong keeps it from being ended."""
+"""What a run writes of itself outlasts a lost server, and nothing keeps it from being ended."""
 
 import os
 import signal

@@ -28,7 +28,7 @@ def calendars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from stock_assets_tests.end_to_end.live import Place
     from stock_assets_tests.end_to_end.providers import Providers
 
-    place = Place(tmp_path_factory.mktemp("calendars"), "global13", Providers())
+    place = Place.install(tmp_path_factory.mktemp("calendars"), "global13", Providers())
     place.configure()
     return place.open().deployment.settings.calendar_dir
 
@@ -39,4 +39,4 @@ def place(tmp_path: Path, calendars: Path, providers: "Providers") -> "Place":
     from stock_assets_tests.end_to_end.live import Place
 
     shutil.copytree(calendars, tmp_path / "state" / "global13" / "calendars")
-    return Place(tmp_path, "global13", providers)
+    return Place.install(tmp_path, "global13", providers)

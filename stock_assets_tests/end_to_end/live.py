@@ -12,6 +12,7 @@ import yaml
 from stock_assets.pipeline.deployment import open_deployment
 from stock_assets.settings import (
     CONFIG_DIR_VARIABLE,
+    DATABASE_URL_VARIABLE,
     PROJECT_ROOT,
     STATE_DIR_VARIABLE,
     UNIVERSE_VARIABLE,
@@ -20,6 +21,7 @@ from stock_assets.settings import (
 from stock_assets.storage.engine import create_engine
 from stock_assets.storage.migrate import upgrade
 from stock_assets.trading_days import decision_time
+from stock_assets_tests import databases
 from stock_assets_tests.end_to_end.providers import Providers
 from stock_assets_tests.worlds import World
 
@@ -49,12 +51,20 @@ class Place:
 
     @property
     def environment(self) -> dict[str, str]:
+        url = databases.database_url(self.folder)
         return {
             UNIVERSE_VARIABLE: self.universe,
             CONFIG_DIR_VARIABLE: str(self.folder / "configs"),
             STATE_DIR_VARIABLE: str(self.folder / "state"),
+            **({} if url is None else {DATABASE_URL_VARIABLE: url}),
             **self.providers.variables,
         }
+
+    @classmethod
+    def install(cls, folder: Path, universe: str, providers: Providers) -> "Place":
+        """Make an empty database for a folder."""
+        databases.create_database(folder)
+        return cls(folder, universe, providers)
 
     def configure(self, only: Sequence[str] | None = None, **changes: Any) -> None:
         """Copy the project's own configuration with a short history, small networks and no portfolios.

@@ -39,7 +39,7 @@ class LiveWorkplace(Workplace):
 def installed(folder: Path, providers: Providers) -> LiveWorkplace:
     """Write a universe like kospi whose days reach to yesterday, with feeds on this machine."""
     today = datetime.now(UTC).date()
-    place = Place(folder, "kospi", providers)
+    place = Place.install(folder, "kospi", providers)
     feeds = [
         {"name": "One an instrument", "url": providers.feeds.url("/own?q={id}")},
         {"name": "Dead", "url": providers.feeds.url("/dead?s={symbol}")},

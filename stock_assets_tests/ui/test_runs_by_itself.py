@@ -47,6 +47,7 @@ def test_the_daemon_runs_the_history_and_then_the_days_and_tells_slack(workplace
 def requested(workplace: Workplace) -> list[str]:
     """The keys of what was requested, in their order."""
     rows = workplace.query(
-        "SELECT value FROM run_tags WHERE key = 'stock_assets/request' ORDER BY id", "history/runs.db"
+        "SELECT value FROM run_tags WHERE run_tags.key = 'stock_assets/request' ORDER BY id",
+        "history/runs.db",
     )
     return [key for (key,) in rows]
