@@ -3,8 +3,7 @@
 PYTHON ?= python3
 UNIVERSE ?= sample
 PYTEST_ARGUMENTS ?= -n auto
-# The parts that work on a whole deployment's tables; tests of storage itself always run on both databases.
-TESTS_OF_DEPLOYMENTS := $(addprefix stock_assets_tests/,pipeline defs cli/test_init.py cli/test_run.py cli/test_backfill.py)
+TESTS ?= stock_assets_tests
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -32,11 +31,11 @@ backfill: $(VENV)/.installed ## materialize all daily assets of a range: FROM=20
 weights: $(VENV)/.installed ## print the weights of the last published day
 	@$(BIN)/stock-assets weights
 
-test: $(VENV)/.installed-dev ## run the tests, a process a core
-	@$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
+test: $(VENV)/.installed-dev ## run the tests, a process a core; TESTS=stock_assets_tests/pipeline for some
+	@$(BIN)/python -m pytest $(PYTEST_ARGUMENTS) $(TESTS)
 
-test-mariadb: $(VENV)/.installed-dev ## run the tests of whole deployments on a private MariaDB server
-	@$(BIN)/python -m pytest $(PYTEST_ARGUMENTS) --database mariadb $(TESTS_OF_DEPLOYMENTS)
+test-mariadb: $(VENV)/.installed-dev ## run all tests with their deployments on a private MariaDB server
+	@$(BIN)/python -m pytest $(PYTEST_ARGUMENTS) --database mariadb $(TESTS)
 
 bench: $(VENV)/.installed-dev ## measure what takes how long, some ten minutes: QUICK=1 for less
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
