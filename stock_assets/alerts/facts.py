@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+#: What the names of groups of a backfill's alerts begin with.
+BACKFILL_GROUP = "backfill/"
+
 
 @dataclass(frozen=True)
 class RunFacts:
@@ -39,6 +42,12 @@ class RunFacts:
         """The subject as the beginning of a line, with the attempt if it is not the first one."""
         attempt = f" (attempt {self.attempt})" if self.attempt > 1 else ""
         return f"{self.subject[:1].upper()}{self.subject[1:]}{attempt}"
+
+    def group_of_backfill(self, what: str) -> str | None:
+        """Return what the runs of one backfill have in common, of which hundreds would say the same."""
+        if self.group is None or not self.group.startswith(BACKFILL_GROUP):
+            return None
+        return f"{self.group}/{what}"[-200:]
 
 
 @dataclass(frozen=True)

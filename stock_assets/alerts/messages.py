@@ -13,13 +13,13 @@ _MAX_ERROR = 300
 def run_started(run: RunFacts) -> Alert:
     """Say that a run that is no training has started."""
     text = f"{run.title} started" + (f" ({run.closed})." if run.closed else ".")
-    key, group = f"run/{run.run_id}/started", _of_backfill(run, "started")
+    key, group = f"run/{run.run_id}/started", run.group_of_backfill("started")
     return Alert(key, "run_started", text, day=run.day, link=run.link, group=group)
 
 
 def training_started(run: RunFacts) -> Alert:
     """Say that a training has started."""
-    key, group = f"run/{run.run_id}/started", _of_backfill(run, "started")
+    key, group = f"run/{run.run_id}/started", run.group_of_backfill("started")
     return Alert(key, "training_started", f"{run.title} started.", link=run.link, group=group)
 
 
@@ -60,7 +60,7 @@ def ready(
     if all_remarks := [*([run.closed] if run.closed else []), *remarks]:
         parts.append(bullets(all_remarks))
     text = f"{run.title} ready: {_count(predictions, 'prediction')}, {_count(portfolios, 'portfolio')}."
-    key, group = f"run/{run.run_id}/ready", _of_backfill(run, "ready")
+    key, group = f"run/{run.run_id}/ready", run.group_of_backfill("ready")
     return Alert(key, "ready", text, "\n".join(parts), day=run.day, link=run.link, group=group)
 
 
@@ -209,7 +209,7 @@ def step_retried(run: RunFacts, step: str, attempt: int, error: str) -> Alert:
         f"{run.title}: step {step} is tried again (attempt {attempt}) after: {one_line(error, _MAX_ERROR)}",
         day=run.day,
         link=run.link,
-        group=_of_backfill(run, "retries") or f"run/{run.run_id}/retries",
+        group=run.group_of_backfill("retries") or f"run/{run.run_id}/retries",
     )
 
 
@@ -221,7 +221,7 @@ def run_recovered(run: RunFacts) -> Alert:
         f"{run.title} recovered: the run before had failed.",
         day=run.day,
         link=run.link,
-        group=_of_backfill(run, "recovered"),
+        group=run.group_of_backfill("recovered"),
     )
 
 
@@ -287,11 +287,6 @@ def folded(texts: Sequence[str], *, late: bool = False) -> tuple[str, str]:
         shown = [*shown[:half], f"… {len(texts) - 2 * half} more …", *shown[-half:]]
     which = "alerts that could not be sent for a day" if late else "more like those before"
     return f"{len(texts)} {which}, the last one: {texts[-1]}", code_block(shown)
-
-
-def _of_backfill(run: RunFacts, what: str) -> str | None:
-    """Return what the runs of one backfill have in common: hundreds of them would say the same."""
-    return f"{run.group}/{what}"[-200:] if run.group and run.group.startswith("backfill/") else None
 
 
 def _percent(share: float) -> str:

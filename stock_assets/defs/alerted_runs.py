@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from stock_assets.alerts.facts import RunFacts
+from stock_assets.alerts.facts import BACKFILL_GROUP, RunFacts
 from stock_assets.defs.jobs import DAILY_JOB, HISTORY_JOB, TRAINING_JOB
 from stock_assets.defs.requested_runs import CLOSED_TAG, REQUEST_TAG
 
@@ -98,7 +98,7 @@ class AlertedRun:
             f"{self.ui_url}/runs/{self.run.run_id}",
             date.fromisoformat(partitions[0]) if partitions and single and self.job == DAILY_JOB else None,
             self._runs_before + int(tags.get(_RETRY, 0)) + 1,
-            f"backfill/{backfill}" if backfill else f"{self.job}/{hour:%Y-%m-%dT%H}",
+            f"{BACKFILL_GROUP}{backfill}" if backfill else f"{self.job}/{hour:%Y-%m-%dT%H}",
             tags.get(CLOSED_TAG, ""),
         )
 

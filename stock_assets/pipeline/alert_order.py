@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from stock_assets.alerts.facts import BACKFILL_GROUP
 from stock_assets.storage.alerts import OpenAlert
 
-#: Messages that a group has one by one before the others are held back for one summary.
-SINGLE_MESSAGES = 3
+#: Messages that a group has one by one before the others are held back for one summary; of a backfill, which
+#: somebody has started and watches, the first one tells enough.
+SINGLE_MESSAGES, SINGLE_MESSAGES_OF_BACKFILL = 3, 1
 #: A summary waits until a group has been quiet for so long, or for so long at the most.
 QUIET = timedelta(minutes=10)
 PATIENCE = timedelta(hours=6)
@@ -79,7 +81,8 @@ def held_back(alerts: Sequence[OpenAlert], sent: Mapping[str, int]) -> dict[str,
         if group is None:
             continue
         places[group] = places.get(group, 0) + 1
-        if places[group] > SINGLE_MESSAGES:
+        most = SINGLE_MESSAGES_OF_BACKFILL if group.startswith(BACKFILL_GROUP) else SINGLE_MESSAGES
+        if places[group] > most:
             held.setdefault(group, []).append(one)
     return held
 

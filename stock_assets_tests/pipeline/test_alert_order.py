@@ -83,6 +83,12 @@ def test_after_the_first_three_a_group_is_one_summary() -> None:
     assert next_alert(group[3:4], {"g": 9}, NOW) == Choice(group[3]), "a single one is no summary"
 
 
+def test_after_the_first_one_a_backfill_is_one_summary() -> None:
+    group = [one(f"{number}", MONDAY, "backfill/abc", age=QUIET) for number in range(4)]
+    assert next_alert(group, {}, NOW) == Choice(group[0])
+    assert next_alert(group[1:], {"backfill/abc": 1}, NOW) == Choice(group[1], ("2", "3"))
+
+
 def test_a_summary_waits_until_its_group_is_quiet() -> None:
     old = [one(f"{number}", None, "g", age=PATIENCE - SECOND) for number in range(3)]
     loud = [*old, one("last", None, "g", age=QUIET - SECOND)]
