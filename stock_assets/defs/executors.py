@@ -140,11 +140,7 @@ def own_process() -> dg.ExecutorDefinition:
 
     Dagster's own one would not be watched over, and a run without a heartbeat counts as dead.
     """
-
-    def create(_: dg.InitExecutorContext) -> OwnProcess:
-        return OwnProcess(retries=RetryMode.ENABLED)
-
-    return dg.executor(name="own_process")(create)
+    return dg.executor(name="own_process")(lambda _: OwnProcess(retries=RetryMode.ENABLED))
 
 
 daily_executor = step_processes("daily_steps", DAILY_MODULES)
