@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 UNIVERSE ?= sample
-PYTEST_ARGUMENTS ?= -n auto
+# One process more than there are cores, since some tests wait for daemons; what is left at the end is shared.
+PYTEST_ARGUMENTS ?= -n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist worksteal
 TESTS ?= stock_assets_tests
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,7 +32,7 @@ backfill: $(VENV)/.installed ## materialize all daily assets of a range: FROM=20
 weights: $(VENV)/.installed ## print the weights of the last published day
 	@$(BIN)/stock-assets weights
 
-test: $(VENV)/.installed-dev ## run the tests, a process a core; TESTS=stock_assets_tests/pipeline for some
+test: $(VENV)/.installed-dev ## run the tests; TESTS=stock_assets_tests/pipeline for some
 	@$(BIN)/python -m pytest $(PYTEST_ARGUMENTS) $(TESTS)
 
 test-mariadb: $(VENV)/.installed-dev ## run all tests with their deployments on a private MariaDB server
