@@ -27,6 +27,8 @@ from stock_assets.market_data.bars import dates_of
 from stock_assets.trading_days import decision_time
 
 DayState = Literal["waiting", "complete", "partial", "closed"]
+#: What is needed of bars.
+STATE_COLUMNS = ("instrument", "session", "trading_day")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +75,7 @@ def day_states(
     expected : mapping of str to DataFrame
         What ``expected_bars`` returns, by instrument, in the order of the universe.
     bars : DataFrame
-        Columns ``instrument``, ``session`` and ``trading_day`` of all stored bars until the last of
-        the days.
+        Columns ``STATE_COLUMNS`` at least, of all stored bars until the last of the days.
     now : datetime
         With a time zone.
     deadline : timedelta

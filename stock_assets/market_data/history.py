@@ -12,6 +12,20 @@ from stock_assets.market_data.bars import InstrumentHistory, dates_of
 from stock_assets.market_data.total_return import total_return_level
 from stock_assets.trading_days import TradingDays
 
+#: What a history needs of its bars.
+HISTORY_COLUMNS = (
+    "instrument",
+    "session",
+    "trading_day",
+    "closed_at",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "dividend",
+)
+
 
 def build_histories(
     universe: Universe, bars: pd.DataFrame, trading_days: TradingDays
@@ -23,7 +37,7 @@ def build_histories(
     universe : Universe
         Whose instruments.
     bars : DataFrame
-        Columns ``stock_assets.market_data.bars.BAR_COLUMNS``, one row an instrument and session.
+        Columns ``HISTORY_COLUMNS`` at least, one row an instrument and session.
     trading_days : TradingDays
         From ``history_start`` on.
 
@@ -48,7 +62,7 @@ def build_history(instrument: Instrument, bars: pd.DataFrame, trading_days: Trad
     instrument : Instrument
         Whose bars they are.
     bars : DataFrame
-        Columns ``stock_assets.market_data.bars.BAR_COLUMNS``, in any order of rows.
+        Columns ``HISTORY_COLUMNS`` at least, in any order of rows.
     trading_days : TradingDays
         From ``history_start`` on.
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from stock_assets.errors import StorageError
 from stock_assets.market_data.bars import InstrumentHistory
 from stock_assets.market_data.day_state import day_states
-from stock_assets.market_data.history import build_histories
+from stock_assets.market_data.history import HISTORY_COLUMNS, build_histories
 from stock_assets.pipeline.deployment import Deployment
 from stock_assets.pipeline.price_gaps import history_gaps, unexplained_gaps
 from stock_assets.storage.days import read_days
@@ -43,7 +43,8 @@ def load_histories(
     deployment: Deployment, connection: sa.Connection, before: date, only: Iterable[str] | None = None
 ) -> dict[str, InstrumentHistory]:
     """Return the histories of what belongs to days before a cutoff."""
-    bars = read_bars(connection, instruments=only, until=before - timedelta(days=1))
+    until = before - timedelta(days=1)
+    bars = read_bars(connection, instruments=only, until=until, columns=HISTORY_COLUMNS)
     return build_histories(deployment.universe, bars, deployment.history_days)
 
 
@@ -61,7 +62,7 @@ def stretches(connection: sa.Connection, days: Sequence[date]) -> list[Sequence[
 def market_view(deployment: Deployment, connection: sa.Connection, days: Sequence[date]) -> MarketView:
     """Return the markets as the daily assets of ``days``, a stretch in ascending order, may see them."""
     universe = deployment.universe
-    bars = read_bars(connection, until=days[-1])
+    bars = read_bars(connection, until=days[-1], columns=HISTORY_COLUMNS)
     states = day_states(
         days,
         deployment.expected_bars,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from stock_assets.errors import NoDataForWindow, SourceError
 from stock_assets.market_data.bars import dates_of, empty_bars
-from stock_assets.market_data.day_state import DayStates, day_states
+from stock_assets.market_data.day_state import STATE_COLUMNS, DayStates, day_states
 from stock_assets.market_data.finding_kinds import SOURCE_FAILED
 from stock_assets.market_data.findings import FINDING_COLUMNS, Finding, findings_frame
 from stock_assets.market_data.quality import check_bars
@@ -231,7 +231,7 @@ def load_days(
         states = day_states(
             days,
             deployment.expected_bars,
-            read_bars(connection, until=days[-1], held="held_later"),
+            read_bars(connection, until=days[-1], held="held_later", columns=STATE_COLUMNS),
             now,
             universe.deadline,
             universe.max_staleness,
