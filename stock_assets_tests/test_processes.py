@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
 import pytest
 
+from stock_assets import processes
 from stock_assets.processes import Memory, ProcessIdentity, end_with_parent, memory_of, start_of
 from stock_assets_tests.commands import PATIENCE_SECONDS, needs_proc
 
@@ -69,6 +71,7 @@ def test_a_child_ends_with_its_parent() -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.skipif(multiprocessing.parent_process() is not None, reason="this process has a parent")
-def test_a_process_of_nobody_goes_on() -> None:
+def test_a_process_of_nobody_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "parent_process", lambda: None)
     end_with_parent()
+    assert "parent" not in {thread.name for thread in threading.enumerate()}, "nobody's end is waited for"

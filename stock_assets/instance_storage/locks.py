@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import text
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
 from stock_assets.errors import StorageError
@@ -17,8 +17,6 @@ from stock_assets.instance_storage.database import InstanceDatabase
 LOCK_FILE = "dagster_schema.lock"
 LOCK_SECONDS = 120
 _POLL_SECONDS = 0.02
-# Longer than any migration takes.
-_IDLE_SECONDS = 24 * 60 * 60
 
 
 def schema_lock(
@@ -69,13 +67,15 @@ def _try_to_lock(descriptor: int) -> bool:
 
 @contextmanager
 def _server_lock(database: InstanceDatabase, timeout_seconds: int) -> Iterator[None]:
-    # Imported here, since it needs dagster-mysql.
+    # Imported here, since they need dagster-mysql and its driver.
     from stock_assets.instance_storage.mysql_connections import is_server_away, patiently
+    from stock_assets.storage.engine import keep_while_idle
 
     engine = database.mysql_engine()
     name = server_lock_name(engine)
     with patiently(engine.connect) as connection:
-        _keep_while_idle(connection)
+        # It says nothing while others do the work, and its end would give the lock up.
+        keep_while_idle(connection)
         taken = connection.execute(
             text("SELECT GET_LOCK(:name, :seconds)"), {"name": name, "seconds": timeout_seconds}
         ).scalar()
@@ -91,14 +91,6 @@ def _server_lock(database: InstanceDatabase, timeout_seconds: int) -> Iterator[N
                 if not is_server_away(error):
                     raise
                 connection.invalidate()
-
-
-def _keep_while_idle(connection: Connection) -> None:
-    """Keep a server that drops idle connections from dropping this one.
-
-    The connection that holds a lock says nothing while others do the work, and its end gives the lock up.
-    """
-    connection.execute(text(f"SET SESSION wait_timeout = {_IDLE_SECONDS}"))
 
 
 def server_lock_name(engine: Engine) -> str:

@@ -22,6 +22,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.exc import DBAPIError
 
+from stock_assets.storage.lost_connections import is_away
+
 _LOGGER = logging.getLogger(__name__)
 _R = TypeVar("_R")
 
@@ -32,21 +34,6 @@ _PAUSE_SECONDS = 2
 _NOTHING_SENT: WeakSet[Connection] = WeakSet()
 # In seconds. The longest silence in a statement is far above the slowest query over a large event log.
 _TIMEOUTS = {"connection_timeout": 10, "read_timeout": 300, "write_timeout": 300}
-_AWAY = frozenset(
-    {
-        errorcode.CR_CONNECTION_ERROR,
-        errorcode.CR_CONN_HOST_ERROR,
-        errorcode.CR_SERVER_GONE_ERROR,
-        errorcode.CR_SERVER_LOST,
-        errorcode.CR_SERVER_LOST_EXTENDED,
-        errorcode.ER_CON_COUNT_ERROR,
-        errorcode.ER_SERVER_SHUTDOWN,
-        1927,  # MariaDB's own, for a connection that somebody has killed
-        4031,  # MySQL's, for one that nobody used for too long
-    }
-)
-# What the driver says, without a number, when it finds out before it sends anything.
-_CLOSED = ("MySQL Connection not available", "Connection to MySQL is not available")
 
 
 class PatientMySQLStorage:
@@ -179,9 +166,7 @@ def is_lost(error: BaseException) -> bool:
 
 def is_server_away(error: BaseException) -> bool:
     """Tell whether an error, or what it was raised for, says that the server does not answer."""
-    return any(
-        cause.errno in _AWAY or any(text in str(cause) for text in _CLOSED) for cause in _driver_errors(error)
-    )
+    return any(is_away(cause) for cause in _driver_errors(error))
 
 
 def is_deadlock(error: BaseException) -> bool:

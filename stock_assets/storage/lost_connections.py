@@ -77,7 +77,7 @@ def wait_for_server(engine: sa.Engine, *, from_the_start: bool) -> None:
                 waits = True
                 return connection
             except Exception as error:
-                if not (waits and _is_away(error)) or time.monotonic() > deadline:
+                if not (waits and is_away(error)) or time.monotonic() > deadline:
                     raise
                 _log.warning("MySQL does not answer (%s); asking for up to %d s.", error, PATIENCE_SECONDS)
             time.sleep(_PAUSE_SECONDS)
@@ -96,13 +96,14 @@ def _is_lost(error: BaseException) -> bool:
     if isinstance(error, StorageError):
         # A connection that was lost while it was being made is told in a sentence. One that was never made
         # has been waited for, if it was to be.
-        return _is_away(error.__cause__) and getattr(error.__cause__, "errno", None) not in _NEVER_MADE
+        return is_away(error.__cause__) and getattr(error.__cause__, "errno", None) not in _NEVER_MADE
     if not isinstance(error, exc.DBAPIError):
         return False
     cause = error.orig
     deadlock = getattr(cause, "errno", None) == errorcode.ER_LOCK_DEADLOCK
-    return error.connection_invalidated or _is_away(cause) or deadlock
+    return error.connection_invalidated or is_away(cause) or deadlock
 
 
-def _is_away(error: BaseException | None) -> bool:
+def is_away(error: BaseException | None) -> bool:
+    """Return whether an error of the driver says that the server does not answer, or no longer."""
     return getattr(error, "errno", None) in _AWAY or any(text in str(error) for text in _CLOSED)

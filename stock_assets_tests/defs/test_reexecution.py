@@ -1,6 +1,7 @@
 """What *Re-execute from failure* in the UI does of a run of trading days: the failed steps, and no others."""
 
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -46,25 +47,14 @@ def test_failed_steps_alone_run_again(tmp_path: Path) -> None:
         dg.DagsterInstance.local_temp(str(home)) as instance,
     ):
         job = dg.reconstructable(launch.daily_job)
+        execute = partial(dg.execute_job, job, instance, run_config=IN_PROCESS, tags=RANGE)
         selection = [dg.AssetKey("close_prices"), dg.AssetKey("headlines")]
         rename(world.engine, "headlines", "hidden")
-        broken = dg.execute_job(
-            job,
-            instance,
-            run_config=IN_PROCESS,
-            tags=RANGE,
-            asset_selection=selection,
-        )
+        broken = execute(asset_selection=selection)
         ended = steps(broken)
         assert (ended["close_prices"], ended["headlines"]) == ("success", "failure")
         rename(world.engine, "hidden", "headlines")
-        again = dg.execute_job(
-            job,
-            instance,
-            run_config=IN_PROCESS,
-            tags=RANGE,
-            reexecution_options=dg.ReexecutionOptions.from_failure(broken.run_id, instance),
-        )
+        again = execute(reexecution_options=dg.ReexecutionOptions.from_failure(broken.run_id, instance))
         assert again.success and steps(again) == {"headlines": "success"}
         materialized = instance.get_materialized_partitions(dg.AssetKey("headlines"))
     assert materialized == {str(MONDAY), str(TUESDAY)}

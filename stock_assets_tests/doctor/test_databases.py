@@ -1,8 +1,6 @@
 """The database and Dagster's storage: before they are made, when all is well, and when it is not."""
 
 import sqlite3
-import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,7 +20,7 @@ from stock_assets.storage.migrate import upgrade
 from stock_assets.storage.models import ModelRecord, register_model
 from stock_assets.storage.prices import append_bars
 from stock_assets_tests.doctor.live_universe import environment
-from stock_assets_tests.servers import PASSWORD, MariaDbServer, mariadb_server, why_no_mariadb
+from stock_assets_tests.servers import PASSWORD, MariaDbServer
 
 SECRET = "hunter2-of-nobody"
 NOW = datetime(2024, 2, 1, 6, tzinfo=UTC)
@@ -31,16 +29,6 @@ NOW = datetime(2024, 2, 1, 6, tzinfo=UTC)
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings.from_environment(environment(tmp_path))
-
-
-@pytest.fixture(scope="module")
-def mariadb() -> Iterator[MariaDbServer]:
-    reason = why_no_mariadb()
-    if reason is not None:
-        pytest.skip(reason)
-    # Not below pytest's folder: the path of a socket must be short.
-    with tempfile.TemporaryDirectory(prefix="mariadb-") as folder, mariadb_server(Path(folder)) as server:
-        yield server
 
 
 def verdicts(settings: Settings) -> dict[str, str]:

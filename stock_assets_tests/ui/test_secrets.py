@@ -1,15 +1,12 @@
 """The password of a database server is shown by nothing that the UI serves, prints or writes."""
 
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
 
 from stock_assets_tests.commands import Workplace, needs_proc
-from stock_assets_tests.servers import PASSWORD, MariaDbServer, mariadb_server, why_no_mariadb
+from stock_assets_tests.servers import PASSWORD, MariaDbServer
 from stock_assets_tests.ui.served import Ui, served
 
 LAUNCH = """mutation {launchRun(executionParams: {
@@ -30,15 +27,6 @@ PAGES = (
     }}}}}""",
     """{workspaceOrError {... on Workspace {locationEntries {displayMetadata {key value}}}}}""",
 )
-
-
-@pytest.fixture
-def mariadb() -> Iterator[MariaDbServer]:
-    reason = why_no_mariadb()
-    if reason is not None:
-        pytest.skip(reason)
-    with tempfile.TemporaryDirectory(prefix="mariadb-") as folder, mariadb_server(Path(folder)) as server:
-        yield server
 
 
 @needs_proc
